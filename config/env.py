@@ -1,0 +1,101 @@
+"""The environment, typed: every variable a deployment may set, with its unit and reason.
+
+A value that cannot be read stops the process at start with the name of the
+variable; nothing falls back to a guess. Secrets may be given as ``NAME_FILE``.
+"""
+
+import os
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class Environment(BaseSettings):
+    """What the process reads from its environment; field names are the variables'."""
+
+    model_config = SettingsConfigDict(extra="ignore", case_sensitive=False)
+
+    #: Signs sessions and CSRF tokens; at least 50 characters in production.
+    secret_key: SecretStr = SecretStr("")
+    #: Former keys, comma separated, still accepted while sessions roll over.
+    secret_key_fallbacks: str = ""
+    #: Exact host names served, comma separated. The first is the SIWE domain.
+    allowed_hosts: str = "localhost,127.0.0.1"
+    #: Public address of the site; SIWE messages and signed requests name it.
+    site_url: str = "http://localhost:8000"
+    #: Name of the DAO on pages and in SIWE messages.
+    dao_name: str = "Althing"
+
+    #: A libpq URL; a socket directory may stand in ``host=``.
+    database_url: str = "postgresql:///althing"
+    #: Celery's broker: Redis/Valkey or RabbitMQ.
+    celery_broker_url: str = "redis://127.0.0.1:6379/0"
+    #: Django's cache (throttles, sessions' fast path). Redis/Valkey.
+    cache_url: str = ""
+
+    #: The node this service reads from and broadcasts to.
+    rpc_url: str = "http://127.0.0.1:8545"
+    #: A second, independent node; disagreement freezes finality. Empty: none.
+    rpc_url_second: str = ""
+    #: The deployment file written by scripts/deploy.py.
+    althing_deployment: Path = Path("")
+    chain_id: int = 31337
+    #: ``finalized`` asks the node; a number is a depth in blocks (local chains).
+    chain_finality: str = "finalized"
+    #: Blocks below the finalized one whose headers are kept to see a reorg.
+    chain_reorg_window: int = Field(default=128, ge=8)
+
+    #: Ethereum keystore (v3) of the keeper; it holds gas money only.
+    althing_keeper_keystore: Path | None = None
+    althing_keeper_passphrase_file: Path | None = None
+
+    #: PEM file with the ES256 key that signs verdicts (EAR).
+    althing_ear_key: Path | None = None
+    #: Trust the emulated GPU's root in this directory. Never in production.
+    althing_emulator_root: Path | None = None
+    #: Folder with reference integrity manifests (RIM) besides those in the database.
+    althing_rim_dir: Path | None = None
+
+    #: Path of the admin console, without slashes.
+    admin_path: str = "admin"
+    #: Staff may reach the console only from these addresses, comma separated. Empty: any.
+    admin_allowed_ips: str = ""
+    #: Offers a test wallet on the pages and a proxy to the local chain.
+    demo_mode: bool = False
+    log_level: str = "INFO"
+
+
+def read_environment() -> Environment:
+    """Read the environment, taking ``NAME_FILE`` where a secret is a file."""
+    for name in ("SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "RPC_URL"):
+        path = os.environ.get(f"{name}_FILE")
+        if path and name not in os.environ:
+            os.environ[name] = Path(path).read_text(encoding="utf-8").strip()
+    return Environment()
+
+
+def database_from_url(url: str) -> dict[str, object]:
+    """Turn a libpq URL into Django's connection settings.
+
+    Raises:
+        psycopg.ProgrammingError: the URL is malformed.
+    """
+    parts = conninfo_to_dict(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", "althing"),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": str(parts.pop("port", "")),
+        "OPTIONS": parts,
+    }
+
+
+def split(value: str) -> list[str]:
+    """Split a comma-separated variable, dropping blanks."""
+    return [item.strip() for item in value.split(",") if item.strip()]

@@ -1,0 +1,16 @@
+"""Tests: the real engines, started by tests/plugins/engines.py, and faster hashing."""
+
+from config.settings.local import *  # noqa: F403
+from config.settings.local import REST_FRAMEWORK
+
+SECRET_KEY = "test-" + "0" * 50  # noqa: S105 - guards nothing
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+WHITENOISE_AUTOREFRESH = False
+CHAIN_FINALITY = "2"
+# The throttles' own tests set the real rates; the others must not meet them.
+REST_FRAMEWORK = REST_FRAMEWORK | {
+    "DEFAULT_THROTTLE_RATES": dict.fromkeys(
+        REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"],  # type: ignore[arg-type]
+        "100000/min",
+    )
+}
