@@ -22,7 +22,7 @@ DEMO_MODE = ENV.demo_mode
 
 # --- Applications ---------------------------------------------------------------
 INSTALLED_APPS = [
-    "config.admin_site.AlthingAdminConfig",
+    "config.admin.AlthingAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

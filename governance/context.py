@@ -1,0 +1,5 @@
+"""Placeholder until the base templates land (C6 replaces this)."""
+
+
+def site(request):
+    return {}
