@@ -1,3 +1,8 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from treasury.api.views import BalanceList, TransferList
+
+urlpatterns = [
+    path("treasury/balances/", BalanceList.as_view(), name="api-treasury-balances"),
+    path("treasury/transfers/", TransferList.as_view(), name="api-treasury-transfers"),
+]
