@@ -1,0 +1,1 @@
+"""The pages people read. Each module is one page or one family of pages."""
