@@ -1,0 +1,40 @@
+"""Tables of the governance app. Each docstring says who writes the table."""
+
+from governance.models.delegates import Delegate, Holder
+from governance.models.discussion import (
+    Comment,
+    DiscussionBan,
+    HiddenProposal,
+    ModerationAction,
+    Report,
+    UnhideRequest,
+)
+from governance.models.drafts import Draft
+from governance.models.keeper import KeeperNote, KeeperSwitch
+from governance.models.proposals import Proposal, ProposalAction, Vote
+from governance.models.settings import GovernorSettingChange, GuardianTerm, RoutineCall
+from governance.models.timelock import TimelockOperation
+from governance.models.transactions import PendingTransaction, TransactionSender
+
+__all__ = [
+    "Comment",
+    "Delegate",
+    "DiscussionBan",
+    "Draft",
+    "GovernorSettingChange",
+    "GuardianTerm",
+    "HiddenProposal",
+    "Holder",
+    "KeeperNote",
+    "KeeperSwitch",
+    "ModerationAction",
+    "PendingTransaction",
+    "Proposal",
+    "ProposalAction",
+    "Report",
+    "RoutineCall",
+    "TimelockOperation",
+    "TransactionSender",
+    "UnhideRequest",
+    "Vote",
+]
