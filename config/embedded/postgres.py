@@ -88,25 +88,13 @@ class PostgresServer:
 
     def database_create(self, name: str) -> None:
         """Create the database `name` when it is absent. Raises `EngineFailed`."""
-        psql = [
-            binaries_for(service_user()) / "psql",
-            "-XqAt",
-            "-h",
-            self.socket_folder,
-            "-U",
-            ROLE,
-            "-d",
-            "postgres",
-        ]
+        psql = [str(binaries_for(service_user()) / "psql"), "-XqAt", "-U", ROLE, "-d", "postgres"]
+        psql += ["-h", str(self.socket_folder)]
         if not name.isidentifier():
             raise EngineFailed(f"{name!r} is no plain database name.")
         # The name is an identifier, checked above; psql has no parameters.
         query = f"select 1 from pg_database where datname = '{name}'"  # noqa: S608
-        found = run_as(
-            [*psql, "-c", query],
-            user=None,
-            cwd=Path("/"),
-        )
+        found = run_as([*psql, "-c", query], user=None, cwd=Path("/"))
         if found.strip() != "1":
             run_as([*psql, "-c", f'create database "{name}"'], user=None, cwd=Path("/"))
 
@@ -157,17 +145,8 @@ class PostgresServer:
             "--no-locale",
             "--encoding=UTF8",
         ]
-        command = [
-            binaries / "initdb",
-            "-D",
-            unfinished,
-            "-U",
-            ROLE,
-            "-A",
-            "trust",
-            "--no-sync",
-            *options,
-        ]
+        command = [str(binaries / "initdb"), "-D", str(unfinished), "-U", ROLE, "-A", "trust"]
+        command += ["--no-sync", *options]
         run_as([*command, "--no-instructions"], user=user, cwd=data.parent)
         unfinished.rename(data)
 

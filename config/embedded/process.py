@@ -169,7 +169,9 @@ class Child:
                 env=child_environment(env),
                 start_new_session=True,
                 preexec_fn=_die_with_parent(os.getpid(), stop_signal),
-                **_user_arguments(user),  # type: ignore[arg-type]
+                user=user.uid if user else None,
+                group=user.gid if user else None,
+                extra_groups=[user.gid] if user else None,
             )
         if stdin is not None and process.stdin is not None:
             process.stdin.write(stdin)
@@ -232,7 +234,9 @@ def run_as(args: Sequence[str | Path], *, user: ServiceUser | None, cwd: Path) -
         cwd=cwd,
         env=child_environment(),
         check=False,
-        **_user_arguments(user),  # type: ignore[call-overload]
+        user=user.uid if user else None,
+        group=user.gid if user else None,
+        extra_groups=[user.gid] if user else None,
     )
     if done.returncode != 0:
         raise EngineFailed(
@@ -240,12 +244,6 @@ def run_as(args: Sequence[str | Path], *, user: ServiceUser | None, cwd: Path) -
             f"{done.stdout}{done.stderr}"
         )
     return str(done.stdout)
-
-
-def _user_arguments(user: ServiceUser | None) -> dict[str, object]:
-    if user is None:
-        return {}
-    return {"user": user.uid, "group": user.gid, "extra_groups": [user.gid]}
 
 
 def _die_with_parent(parent_pid: int, death_signal: signal.Signals) -> Callable[[], None] | None:

@@ -68,7 +68,7 @@ class ValkeyServer:
         config = "".join(f"{key} {value}\n" for key, value in lines.items())
         # The configuration goes in by stdin: a password on the command line would show in the
         # process list.
-        command = [valkey_binary(), "-"]
+        command = [str(valkey_binary()), "-"]
         self.child = Child.start(
             "Valkey", command, log=self.folder / "valkey.log", stdin=config.encode()
         )
