@@ -1,0 +1,68 @@
+"""The network's tables: what the chain says (projected) and what nodes prove (received).
+
+Projected tables are written by ``network.projectors`` alone and can be rebuilt
+from the logs at any time. Received tables hold evidence that exists nowhere
+else: they point at nodes without a database constraint, so that rebuilding a
+projection or a reorg never deletes what a node sent.
+"""
+
+from network.models.attestation import (
+    Attestation,
+    AttestationState,
+    Challenge,
+    ChallengePurpose,
+    DeviceFinding,
+    FindingSeverity,
+    Verdict,
+    VerdictStatus,
+)
+from network.models.nodes import (
+    Node,
+    NodeEvent,
+    NodeKey,
+    NodeKeyAction,
+    NodeKeyEvent,
+    NodeKeyStatus,
+    NodeStatus,
+)
+from network.models.parameters import (
+    ActivationKind,
+    Parameter,
+    ParameterChange,
+    ParameterClass,
+    ParameterKind,
+    ParameterSet,
+    ParameterTightening,
+    SetStatus,
+    TightenDirection,
+)
+from network.models.requests import IdempotencyKey, SignatureNonce
+
+__all__ = [
+    "ActivationKind",
+    "Attestation",
+    "AttestationState",
+    "Challenge",
+    "ChallengePurpose",
+    "DeviceFinding",
+    "FindingSeverity",
+    "IdempotencyKey",
+    "Node",
+    "NodeEvent",
+    "NodeKey",
+    "NodeKeyAction",
+    "NodeKeyEvent",
+    "NodeKeyStatus",
+    "NodeStatus",
+    "Parameter",
+    "ParameterChange",
+    "ParameterClass",
+    "ParameterKind",
+    "ParameterSet",
+    "ParameterTightening",
+    "SetStatus",
+    "SignatureNonce",
+    "TightenDirection",
+    "Verdict",
+    "VerdictStatus",
+]
