@@ -1,40 +1,12 @@
-"""The vote bar's layout: it never lies, whatever the totals are."""
+"""Vote totals judged by the governor's rule."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.views.figures import BAR_UNITS, vote_bar
+from governance.views.figures import VoteTotals
 
 votes = st.integers(min_value=0, max_value=2**200)
-
-
-@given(for_wei=votes, against_wei=votes, abstain_wei=votes, quorum_wei=st.none() | votes)
-def test_segments_stay_inside_the_bar_and_touch(for_wei, against_wei, abstain_wei, quorum_wei):
-    bar = vote_bar(
-        for_wei=for_wei, against_wei=against_wei, abstain_wei=abstain_wei, quorum_wei=quorum_wei
-    )
-    end = 0
-    for segment in bar.segments:
-        assert segment.start == end
-        assert segment.length >= 0
-        end += segment.length
-    assert end <= BAR_UNITS
-    if bar.cast_wei and bar.cast_wei >= (quorum_wei or 0):
-        assert end == BAR_UNITS
-
-
-@given(for_wei=votes, against_wei=votes, abstain_wei=votes, quorum_wei=votes)
-def test_reached_exactly_when_for_and_abstain_pass_the_tick(
-    for_wei, against_wei, abstain_wei, quorum_wei
-):
-    bar = vote_bar(
-        for_wei=for_wei, against_wei=against_wei, abstain_wei=abstain_wei, quorum_wei=quorum_wei
-    )
-    assert bar.quorum_reached == (for_wei + abstain_wei >= quorum_wei)
-    counted_end = bar.against.start
-    if bar.quorum_reached and bar.quorum_tick is not None:
-        assert counted_end >= bar.quorum_tick
 
 
 @pytest.mark.parametrize(
@@ -50,11 +22,20 @@ def test_reached_exactly_when_for_and_abstain_pass_the_tick(
     ],
 )
 def test_rule(votes_for, against, abstain, quorum, reached, passing):
-    bar = vote_bar(for_wei=votes_for, against_wei=against, abstain_wei=abstain, quorum_wei=quorum)
-    assert (bar.quorum_reached, bar.passing) == (reached, passing)
+    totals = VoteTotals(votes_for, against, abstain, quorum)
+    assert (totals.quorum_reached, totals.passing) == (reached, passing)
 
 
-def test_an_empty_vote_has_an_empty_bar():
-    bar = vote_bar(for_wei=0, against_wei=0, abstain_wei=0, quorum_wei=400)
-    assert [segment.length for segment in bar.segments] == [0, 0, 0]
-    assert (bar.quorum_tick, bar.quorum_bp) == (BAR_UNITS, 0)
+@given(for_wei=votes, against_wei=votes, abstain_wei=votes, quorum_wei=votes)
+def test_missing_is_what_the_quorum_lacks(for_wei, against_wei, abstain_wei, quorum_wei):
+    totals = VoteTotals(for_wei, against_wei, abstain_wei, quorum_wei)
+    assert (totals.missing_wei == 0) == totals.quorum_reached
+    filled = VoteTotals(for_wei, against_wei, abstain_wei + totals.missing_wei, quorum_wei)
+    assert filled.quorum_reached
+    assert sum(wei for _, wei in totals.sides) == totals.cast_wei
+
+
+def test_shares_of_nothing_are_not_numbers():
+    assert VoteTotals(0, 0, 0, None).quorum_bp is None
+    assert VoteTotals(0, 0, 0, 0).quorum_bp is None
+    assert VoteTotals(62, 0, 0, 100).quorum_bp == 6200

@@ -1,0 +1,118 @@
+"""What several pages need: the chain's time, a proposal as a list row, links that keep filters."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest, QueryDict
+
+from chain.clock import now_s
+from chain.status import freshness
+from governance.models import Proposal, Vote
+from governance.state import ProposalState, proposal_state
+from governance.views.figures import VoteTotals
+
+SUPPORT_WORDS = {0: "against", 1: "for", 2: "abstain", 255: "split"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRow:
+    """One line of a list of proposals."""
+
+    proposal: Proposal
+    state: ProposalState
+    totals: VoteTotals
+    #: "for", "against", "abstain", "split", or "" when the viewer has not voted.
+    own_vote: str
+    #: What happens next or happened last, and when: ("closes", datetime).
+    moment: tuple[str, datetime]
+
+
+def chain_time() -> int:
+    """Return the newest indexed block's time (Unix s), or the wall clock before any is indexed.
+
+    States follow block time. The wall clock may only move it forward: a chain
+    that makes no blocks does not stop a vote from having ended.
+    """
+    indexed_at = freshness().indexed_at
+    return int(indexed_at.timestamp()) if indexed_at is not None else now_s()
+
+
+def at_datetime(at: int) -> datetime:
+    """Return Unix seconds as an aware datetime in UTC."""
+    return datetime.fromtimestamp(at, tz=UTC)
+
+
+def viewer(request: HttpRequest) -> bytes | None:
+    """Return the 20-byte address of who is signed in, or None."""
+    account: bytes | None = getattr(request, "account", None)
+    return account
+
+
+def proposal_totals(proposal: Proposal) -> VoteTotals:
+    """Judge one proposal's totals."""
+    return VoteTotals(
+        proposal.for_wei, proposal.against_wei, proposal.abstain_wei, proposal.quorum_wei
+    )
+
+
+def proposal_moment(proposal: Proposal, state: ProposalState) -> tuple[str, datetime]:
+    """Say what happens next to a proposal, or what happened last, and when."""
+    if state is ProposalState.PENDING:
+        return "Voting opens", proposal.snapshot_at
+    if state is ProposalState.ACTIVE:
+        return "Voting closes", proposal.deadline_at
+    if state is ProposalState.QUEUED and proposal.executable_at is not None:
+        return "Executable", proposal.executable_at
+    if state is ProposalState.EXECUTED and proposal.executed_at is not None:
+        return "Executed", proposal.executed_at
+    if state is ProposalState.CANCELED and proposal.canceled_at is not None:
+        return "Canceled", proposal.canceled_at
+    if state is ProposalState.EXPIRED and proposal.expires_at is not None:
+        return "Expired", proposal.expires_at
+    return "Voting closed", proposal.deadline_at
+
+
+def own_votes(account: bytes | None, proposals: Iterable[Proposal]) -> dict[int, str]:
+    """Return how ``account`` voted, by proposal id. No query when signed out."""
+    if account is None:
+        return {}
+    found: dict[int, str] = {}
+    votes = Vote.objects.filter(voter=account, proposal__in=[p.pk for p in proposals])
+    for proposal_id, support in votes.values_list("proposal_id", "support"):
+        # A voter who splits power over several transactions has several rows.
+        word = SUPPORT_WORDS.get(support, "split")
+        found[proposal_id] = word if found.get(proposal_id, word) == word else "split"
+    return found
+
+
+def proposal_rows(
+    proposals: Sequence[Proposal], *, at: int, account: bytes | None
+) -> list[ProposalRow]:
+    """Turn proposals into rows of a list; one query, for the viewer's own votes."""
+    mine = own_votes(account, proposals)
+    rows = []
+    for proposal in proposals:
+        state = proposal_state(proposal, at)
+        rows.append(
+            ProposalRow(
+                proposal=proposal,
+                state=state,
+                totals=proposal_totals(proposal),
+                own_vote=mine.get(proposal.pk, ""),
+                moment=proposal_moment(proposal, state),
+            )
+        )
+    return rows
+
+
+def query_with(query: QueryDict, **changes: Any) -> str:
+    """Return the query string with some values changed; None or "" takes a value out."""
+    changed = query.copy()
+    for name, value in changes.items():
+        if value in (None, ""):
+            changed.pop(name, None)
+        else:
+            changed[name] = str(value)
+    return changed.urlencode()
