@@ -179,9 +179,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["chain.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "chain.api.pagination.CursorPage",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "chain.api.schema.ApiSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chain.api.negotiation.JsonOnlyNegotiation",
     "EXCEPTION_HANDLER": "chain.api.errors.exception_handler",
-    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["chain.api.throttles.AddressThrottle"],
     # Reads of one address; writes have their own, tighter rates.
     "DEFAULT_THROTTLE_RATES": {
         "anon": "600/min",
