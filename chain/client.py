@@ -1,0 +1,88 @@
+"""The node this service uses: one shared client, and calls by contract name."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from chain import conf
+from chain.contracts import contract, revert_decode
+from chain.rpc.client import BlockRef, RpcClient
+from chain.rpc.errors import ContractReverted
+from chain.rpc.transport import HttpTransport
+from chain.rpc.types import BlockHeader
+
+__all__ = ["BlockHeader", "ContractReverted", "chain_call", "chain_head", "rpc_client"]
+
+#: Gas of an eth_call from a page: a contract somebody else wrote must not spin for ever.
+CALL_GAS_MAX = 30_000_000
+
+
+@lru_cache(maxsize=4)
+def _client(url: str) -> RpcClient:
+    return RpcClient(HttpTransport(url))
+
+
+def rpc_client() -> RpcClient:
+    """The client of ``RPC_URL``, shared by the process; safe between threads."""
+    return _client(conf.rpc_url())
+
+
+def chain_call(
+    contract_name: str,
+    function: str,
+    args: Sequence[Any] = (),
+    block: BlockRef = "latest",
+    *,
+    sender: bytes | None = None,
+    value_wei: int = 0,
+) -> Any:
+    """Call a view, or simulate a transaction from ``sender``, and decode what it returns.
+
+    ``block`` is "latest", "finalized", a number or a 32-byte hash.
+
+    Raises:
+        ContractReverted: ``code`` is the custom error's name, ``arguments`` its arguments.
+        RpcError: the node could not answer.
+        AbiError: no such function, or arguments that do not fit it.
+    """
+    target = contract(contract_name)
+    codec = target.codec.function(function, args)
+    try:
+        data = rpc_client().eth_call(
+            target.address, codec.encode(args), block, sender=sender, value_wei=value_wei
+        )
+    except ContractReverted as error:
+        raise revert_decode(error) from error
+    return codec.decode_output(data)
+
+
+def call_simulate(
+    *, to: bytes, data: bytes, sender: bytes, value_wei: int = 0, block: BlockRef = "latest"
+) -> bytes:
+    """Run raw calldata as ``sender`` without sending it; return what it returns.
+
+    Raises:
+        ContractReverted: named by our contracts' custom errors where one fits.
+        RpcError: the node could not answer.
+    """
+    try:
+        return rpc_client().eth_call(to, data, block, sender=sender, value_wei=value_wei)
+    except ContractReverted as error:
+        raise revert_decode(error) from error
+
+
+def chain_head() -> BlockHeader:
+    """The node's newest block.
+
+    Raises:
+        RpcError: the node could not answer.
+    """
+    return rpc_client().header("latest")
+
+
+def chain_finalized(head: BlockHeader) -> int:
+    """Number of the newest final block: by the node's tag, or the configured depth."""
+    depth = conf.finality_depth()
+    if depth is not None:
+        return max(0, head.number - depth)
+    return rpc_client().header("finalized").number

@@ -1,0 +1,115 @@
+"""The deployment file: which contracts are ours, where, since which block.
+
+Written by ``scripts/deploy.py``, one per chain; read here and nowhere else.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from chain import conf
+from chain.addresses import AddressInvalid, parse_address
+
+
+class DeploymentInvalid(Exception):
+    """The deployment file is missing or not what it should be. ``code`` says which."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedContract:
+    """One contract of ours. ``address`` is 20 bytes."""
+
+    name: str
+    address: bytes
+    block_number: int
+    transaction_hash: bytes
+    constructor_arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Everything deployed on one chain. ``settings`` as the file has them (``*_s``, ``*_wei``)."""
+
+    chain_id: int
+    name: str
+    first_block: int
+    contracts: Mapping[str, DeployedContract]
+    settings: Mapping[str, Any]
+    commit: str = ""
+    deployed_at: int = 0
+    by_address: Mapping[bytes, str] = field(default_factory=dict)
+
+    def address(self, name: str) -> bytes:
+        """The address of a contract by name.
+
+        Raises:
+            DeploymentInvalid: ``contract_unknown``.
+        """
+        found = self.contracts.get(name)
+        if found is None:
+            raise DeploymentInvalid("contract_unknown", f"No contract {name!r} in the deployment.")
+        return found.address
+
+
+def deployment() -> Deployment:
+    """The deployment in force; read again when its file changes.
+
+    Raises:
+        DeploymentInvalid: ``deployment_missing``, ``deployment_malformed`` or
+            ``deployment_chain`` (it is of another chain than CHAIN_ID).
+    """
+    path = conf.deployment_path()
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError as error:
+        raise DeploymentInvalid(
+            "deployment_missing", f"No deployment file at {path}: deploy the contracts first."
+        ) from error
+    return _load(path, changed, conf.chain_id())
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, changed: int, chain_id: int) -> Deployment:
+    try:
+        loaded = deployment_parse(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AddressInvalid) as error:
+        raise DeploymentInvalid(
+            "deployment_malformed", f"{path} is not a deployment file: {error!r}"
+        ) from error
+    if loaded.chain_id != chain_id:
+        raise DeploymentInvalid(
+            "deployment_chain", f"{path} is of chain {loaded.chain_id}, CHAIN_ID is {chain_id}."
+        )
+    return loaded
+
+
+def deployment_parse(source: Mapping[str, Any]) -> Deployment:
+    """Read a deployment file's content."""
+    contracts = {
+        name: DeployedContract(
+            name=name,
+            address=parse_address(item["address"]),
+            block_number=int(item.get("block_number", source["first_block"])),
+            transaction_hash=bytes.fromhex(item.get("transaction_hash", "0x")[2:]),
+            constructor_arguments=tuple(item.get("constructor_arguments", ())),
+        )
+        for name, item in source["contracts"].items()
+    }
+    return Deployment(
+        chain_id=int(source["chain_id"]),
+        name=str(source.get("name", "")),
+        first_block=int(source["first_block"]),
+        contracts=contracts,
+        settings=dict(source.get("settings", {})),
+        commit=str(source.get("commit", "")),
+        deployed_at=int(source.get("deployed_at", 0)),
+        by_address={item.address: name for name, item in contracts.items()},
+    )

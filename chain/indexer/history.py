@@ -1,0 +1,140 @@
+"""What a projector may know of a key: its canonical logs and reads."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from chain import conf
+from chain.contracts import codec_load
+from chain.indexer.reads import read_request
+from chain.models import Block, ChainRead, KeyTouch, Log
+from chain.projections import DecodedLog, Read
+from chain.rpc.types import BlockHeader
+
+
+def log_decode(row: Log) -> DecodedLog:
+    """Decode a stored log. Only call it for rows with an ``event``."""
+    topics = [row.topics[i : i + 32] for i in range(0, len(row.topics), 32)]
+    event, args = codec_load(row.contract).event_decode(topics, row.data)
+    return DecodedLog(
+        chain_id=row.chain_id,
+        block_number=row.block_number,
+        block_hash=row.block_hash,
+        block_timestamp=row.block_timestamp,
+        transaction_hash=row.transaction_hash,
+        log_index=row.log_index,
+        contract=row.contract,
+        event=event,
+        args=args,
+    )
+
+
+class History:
+    """The canonical history of one projector's key.
+
+    ``batch_logs`` are logs by key, loaded once for all keys of a batch.
+    """
+
+    def __init__(
+        self, *, projector: str, key: str, batch_logs: Mapping[str, list[DecodedLog]] | None = None
+    ) -> None:
+        self._chain_id = conf.chain_id()
+        self._projector = projector
+        self._key = key
+        self._logs: dict[tuple[str, str], list[DecodedLog]] = {}
+        if batch_logs is not None:
+            self._logs[(projector, key)] = batch_logs.get(key, [])
+        self._block: BlockHeader | None = None
+
+    def logs(
+        self, *events: str, key: str | None = None, projector: str | None = None
+    ) -> list[DecodedLog]:
+        """Canonical logs of this key in chain order, of the named events or of all.
+
+        ``key`` and ``projector`` look at another key's logs instead.
+        """
+        place = (projector or self._projector, self._key if key is None else key)
+        if place not in self._logs:
+            self._logs[place] = logs_by_key(projector=place[0], keys=[place[1]]).get(place[1], [])
+        found = self._logs[place]
+        return [log for log in found if log.event in events] if events else list(found)
+
+    def read(self, read: Read) -> Any | None:
+        """The newest canonical answer to ``read``; None where it was never made or reverted."""
+        found = self.read_at(read)
+        return None if found is None else found[0]
+
+    def read_at(self, read: Read) -> tuple[Any, int] | None:
+        """The newest canonical answer and the number of the block it was read at."""
+        request = read_request(read)
+        row = (
+            ChainRead.objects.filter(
+                chain_id=self._chain_id,
+                address=request.address,
+                calldata_hash=request.calldata_hash,
+                canonical=True,
+            )
+            .order_by("-block_number")
+            .first()
+        )
+        if row is None or not row.ok:
+            return None
+        return request.decode(row.value), row.block_number
+
+    def sibling_logs(self, transaction_hash: bytes) -> list[DecodedLog]:
+        """All canonical logs of ours in the same transaction, in order."""
+        rows = canonical_logs(self._chain_id).filter(transaction_hash=transaction_hash)
+        return [log_decode(row) for row in rows.order_by("log_index")]
+
+    @property
+    def block(self) -> BlockHeader:
+        """The newest canonical block that touched this key: the block being indexed while it
+        runs live, and the same one in a rebuild."""
+        if self._block is None:
+            self._block = self._newest_block()
+        return self._block
+
+    def _newest_block(self) -> BlockHeader:
+        touch = (
+            KeyTouch.objects.filter(
+                chain_id=self._chain_id,
+                projector=self._projector,
+                key=self._key,
+                canonical=True,
+            )
+            .order_by("-block_number")
+            .first()
+        )
+        logs = self.logs()
+        number = max(touch.block_number if touch else -1, logs[-1].block_number if logs else -1)
+        if logs and logs[-1].block_number == number:
+            last = logs[-1]
+            return BlockHeader(last.block_number, last.block_hash, last.block_timestamp)
+        blocks = Block.objects.filter(chain_id=self._chain_id, canonical=True)
+        # A key without history is recomputed only to be deleted; the newest block will do.
+        row = blocks.filter(number=number).first() or blocks.order_by("-number").first()
+        if row is None:
+            raise LookupError("No block is indexed yet.")
+        return BlockHeader(row.number, row.hash, row.timestamp, row.parent_hash)
+
+
+def canonical_logs(chain_id: int) -> QuerySet[Log]:
+    """Decoded, canonical logs of a chain."""
+    return Log.objects.filter(chain_id=chain_id, canonical=True).exclude(event="")
+
+
+def logs_by_key(*, projector: str, keys: Iterable[str]) -> dict[str, list[DecodedLog]]:
+    """Canonical logs of many keys in one query, each list in chain order."""
+    rows = (
+        canonical_logs(conf.chain_id())
+        .filter(keys__projector=projector, keys__key__in=list(keys))
+        .annotate(touched_key=F("keys__key"))
+        .order_by("block_number", "log_index")
+    )
+    found: dict[str, list[DecodedLog]] = {}
+    decoded: dict[int, DecodedLog] = {}
+    for row in rows:
+        log = decoded.get(row.pk) or decoded.setdefault(row.pk, log_decode(row))
+        found.setdefault(row.touched_key, []).append(log)
+    return found

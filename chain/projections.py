@@ -1,0 +1,142 @@
+"""Projections: tables recomputed from the chain's history, key by key.
+
+An app subclasses ``Projector``, names the events it follows and the keys they touch, and
+registers it in ``AppConfig.ready()``. For every touched key the indexer calls ``recompute``,
+in the transaction that commits the block. After a reorganisation the keys that changed are
+recomputed from what is canonical then; a rebuild recomputes all of them. So ``recompute`` must
+depend on its ``History`` alone, and leave the same rows however often it runs.
+
+Logs say which keys to re-read; they are never summed into balances or voting power.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db.models import Model
+
+from chain.rpc.types import BlockHeader
+
+if TYPE_CHECKING:
+    from chain.indexer.history import History
+
+__all__ = [
+    "ETH_BALANCE",
+    "BlockHeader",
+    "DecodedLog",
+    "Projector",
+    "Read",
+    "register_projector",
+    "registered_projectors",
+]
+
+#: ``Read("", ETH_BALANCE, (address,))`` reads an account's balance in wei.
+ETH_BALANCE = "eth_getBalance"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedLog:
+    """An event with its arguments: ints, bytes, 20-byte addresses, text that never fails.
+
+    Text whose bytes were not plain UTF-8 is a ``chain.decoding.LossyText``;
+    ``chain.contracts.text_to_bytes`` gives the exact bytes back.
+    """
+
+    chain_id: int
+    block_number: int
+    block_hash: bytes
+    block_timestamp: int
+    transaction_hash: bytes
+    log_index: int
+    contract: str
+    event: str
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An ``eth_call`` to make at a block's hash. ``contract`` is a name of the deployment or
+    ``"ERC20@0x..."``; ``args`` must be hashable."""
+
+    contract: str
+    function: str
+    args: tuple[Any, ...] = ()
+
+
+class Projector(ABC):
+    """One family of tables. Subclass it, set the class attributes, register an instance."""
+
+    #: Unique, like ``"governance.proposals"``.
+    name: ClassVar[str]
+    #: (contract, event) -> the keys a log with these arguments touches.
+    events: Mapping[tuple[str, str], Callable[[dict[str, Any]], Iterable[str]]]
+    #: Tables this projector alone writes; ``rebuild_projections`` empties them.
+    models: tuple[type[Model], ...] = ()
+    #: Names of projectors that must run before this one (its rows refer to theirs).
+    depends_on: tuple[str, ...] = ()
+
+    def due_keys(self, *, block: BlockHeader) -> Iterable[str]:
+        """Keys to recompute at ``block`` by time alone. Asked at every block: one cheap query."""
+        return ()
+
+    def reads(self, *, keys: list[str], block: BlockHeader) -> Iterable[Read]:
+        """What to read from the chain at ``block`` for these touched keys."""
+        return ()
+
+    @abstractmethod
+    def recompute(self, *, key: str, history: "History") -> None:
+        """Write the key's rows from its canonical history; delete them if it has none."""
+
+
+_registry: dict[str, Projector] = {}
+
+
+def register_projector(projector: Projector) -> None:
+    """Make a projector run. Call it in ``AppConfig.ready()``.
+
+    Raises:
+        ValueError: another projector has that name.
+    """
+    known = _registry.get(projector.name)
+    if known is not None and type(known) is not type(projector):
+        raise ValueError(f"Two projectors are named {projector.name!r}.")
+    _registry[projector.name] = projector
+
+
+def unregister_projector(name: str) -> None:
+    """Forget a projector (for tests)."""
+    _registry.pop(name, None)
+
+
+def registered_projectors() -> list[Projector]:
+    """All projectors, each after those it depends on.
+
+    Raises:
+        ValueError: a dependency is not registered, or they form a circle.
+    """
+    ordered: list[Projector] = []
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in done:
+            return
+        if name in path or name not in _registry:
+            raise ValueError(f"Projector dependency {' -> '.join((*path, name))} cannot be met.")
+        for dependency in _registry[name].depends_on:
+            visit(dependency, (*path, name))
+        done.add(name)
+        ordered.append(_registry[name])
+
+    for name in _registry:
+        visit(name, ())
+    return ordered
+
+
+def __getattr__(name: str) -> Any:
+    # History reads the database and so comes after the models; apps import it from here.
+    if name == "History":
+        from chain.indexer.history import History
+
+        return History
+    raise AttributeError(name)

@@ -1,0 +1,130 @@
+"""What a node tells us, parsed: bytes and ints, never hex text beyond this module."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chain.rpc.errors import Inconsistent
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHeader:
+    """A block's header. ``timestamp`` in Unix seconds, ``base_fee_wei`` per gas."""
+
+    number: int
+    hash: bytes
+    timestamp: int
+    parent_hash: bytes = b""
+    logs_bloom: bytes | None = None
+    base_fee_wei: int = 0
+    gas_limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RawLog:
+    """One event log as the node gave it, not decoded."""
+
+    block_number: int
+    block_hash: bytes
+    transaction_hash: bytes
+    transaction_index: int
+    log_index: int
+    address: bytes
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A transaction's receipt. ``ok`` is EIP-658's status."""
+
+    transaction_hash: bytes
+    block_number: int
+    block_hash: bytes
+    ok: bool
+    gas_used: int
+    logs: tuple[RawLog, ...]
+
+
+def hex_int(value: Any) -> int:
+    """Read a QUANTITY.
+
+    Raises:
+        Inconsistent: it is no 0x-number of at most 256 bits.
+    """
+    if not isinstance(value, str) or not value.startswith("0x") or len(value) > 66:
+        raise Inconsistent(f"Expected a number, got {str(value)[:40]!r}.")
+    try:
+        return int(value, 16)
+    except ValueError as error:
+        raise Inconsistent(f"Expected a number, got {value[:40]!r}.") from error
+
+
+def hex_bytes(value: Any, length: int | None = None) -> bytes:
+    """Read DATA, of ``length`` bytes where given.
+
+    Raises:
+        Inconsistent: it is no such bytes.
+    """
+    if not isinstance(value, str) or not value.startswith("0x"):
+        raise Inconsistent(f"Expected bytes, got {str(value)[:40]!r}.")
+    try:
+        raw = bytes.fromhex(value[2:])
+    except ValueError as error:
+        raise Inconsistent(f"Expected bytes, got {value[:40]!r}.") from error
+    if length is not None and len(raw) != length:
+        raise Inconsistent(f"Expected {length} bytes, got {len(raw)}.")
+    return raw
+
+
+def _field(source: Any, name: str) -> Any:
+    if not isinstance(source, Mapping) or source.get(name) is None:
+        raise Inconsistent(f"The node's answer lacks {name!r}.")
+    return source[name]
+
+
+def parse_header(source: Any) -> BlockHeader:
+    """Read an ``eth_getBlockBy*`` result."""
+    bloom = source.get("logsBloom") if isinstance(source, Mapping) else None
+    base_fee = source.get("baseFeePerGas") if isinstance(source, Mapping) else None
+    return BlockHeader(
+        number=hex_int(_field(source, "number")),
+        hash=hex_bytes(_field(source, "hash"), 32),
+        timestamp=hex_int(_field(source, "timestamp")),
+        parent_hash=hex_bytes(_field(source, "parentHash"), 32),
+        logs_bloom=hex_bytes(bloom, 256) if bloom else None,
+        base_fee_wei=hex_int(base_fee) if base_fee else 0,
+        gas_limit=hex_int(_field(source, "gasLimit")),
+    )
+
+
+def parse_log(source: Any) -> RawLog:
+    """Read one element of an ``eth_getLogs`` result."""
+    topics = _field(source, "topics")
+    if not isinstance(topics, list) or len(topics) > 4:
+        raise Inconsistent("A log has at most four topics.")
+    return RawLog(
+        block_number=hex_int(_field(source, "blockNumber")),
+        block_hash=hex_bytes(_field(source, "blockHash"), 32),
+        transaction_hash=hex_bytes(_field(source, "transactionHash"), 32),
+        transaction_index=hex_int(_field(source, "transactionIndex")),
+        log_index=hex_int(_field(source, "logIndex")),
+        address=hex_bytes(_field(source, "address"), 20),
+        topics=tuple(hex_bytes(topic, 32) for topic in topics),
+        data=hex_bytes(_field(source, "data")),
+    )
+
+
+def parse_receipt(source: Any) -> Receipt:
+    """Read an ``eth_getTransactionReceipt`` result."""
+    logs = _field(source, "logs")
+    if not isinstance(logs, list):
+        raise Inconsistent("A receipt's logs are a list.")
+    return Receipt(
+        transaction_hash=hex_bytes(_field(source, "transactionHash"), 32),
+        block_number=hex_int(_field(source, "blockNumber")),
+        block_hash=hex_bytes(_field(source, "blockHash"), 32),
+        ok=hex_int(_field(source, "status")) == 1,
+        gas_used=hex_int(_field(source, "gasUsed")),
+        logs=tuple(parse_log(log) for log in logs),
+    )

@@ -1,0 +1,121 @@
+"""Who signed this text? Plain accounts by recovery, smart accounts by asking their contract.
+
+Sources: EIP-191 (personal messages), EIP-2098 (64-byte form), EIP-1271 (contract signatures),
+ERC-6492 (signatures of accounts not deployed yet; verified by one eth_call, never deployed).
+"""
+
+from eth_account import Account
+from eth_account.messages import encode_defunct
+from eth_utils.crypto import keccak as _keccak
+
+from chain.client import rpc_client
+from chain.rpc.client import Call
+from chain.rpc.errors import ContractReverted, RpcError
+from chain.rpc.types import hex_bytes
+
+#: Half of secp256k1's order: a larger s is the malleable twin (EIP-2).
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_MAGIC_1271 = bytes.fromhex("1626ba7e")
+_MAGIC_6492 = bytes.fromhex("6492" * 16)
+#: Gas and bytes: a hostile contract may neither spin nor flood us.
+_GAS_MAX = 3_000_000
+SIGNATURE_MAX_BYTES = 8192
+
+
+class SignatureInvalid(ValueError):
+    """Bytes that are no signature of a plain account."""
+
+    code = "signature_invalid"
+
+
+def keccak(data: bytes) -> bytes:
+    """keccak-256, 32 bytes."""
+    return bytes(_keccak(data))
+
+
+def message_hash(text: str) -> bytes:
+    """The 32 bytes a wallet signs for ``personal_sign`` (EIP-191, version E)."""
+    raw = text.encode("utf-8")
+    return keccak(b"\x19Ethereum Signed Message:\n" + str(len(raw)).encode("ascii") + raw)
+
+
+def recover_message(text: str, signature: bytes) -> bytes:
+    """The address (20 bytes) whose key signed ``text``.
+
+    Takes 65 bytes (r, s, v of 0/1/27/28) or the 64 of EIP-2098.
+
+    Raises:
+        SignatureInvalid: another length, a high s, or no point on the curve.
+    """
+    if len(signature) == 64:
+        vs = int.from_bytes(signature[32:], "big")
+        s = vs & ((1 << 255) - 1)
+        signature = signature[:32] + s.to_bytes(32, "big") + bytes([27 + (vs >> 255)])
+    if len(signature) != 65:
+        raise SignatureInvalid("A signature has 65 bytes.")
+    if int.from_bytes(signature[32:64], "big") > _HALF_ORDER:
+        raise SignatureInvalid("The signature's s is in the upper half (EIP-2).")
+    v = signature[64]
+    if v not in (0, 1, 27, 28):
+        raise SignatureInvalid("The signature's v is neither 27 nor 28.")
+    signature = signature[:64] + bytes([v if v >= 27 else v + 27])
+    try:
+        found = Account.recover_message(encode_defunct(text=text), signature=signature)
+    except Exception as error:
+        raise SignatureInvalid("The signature fits no key.") from error
+    return bytes.fromhex(found[2:])
+
+
+def verify_message(address: bytes, text: str, signature: bytes) -> bool:
+    """Whether the account at ``address`` signed ``text``.
+
+    Raises:
+        RpcError: the signature is not a plain one and the node could not be asked.
+    """
+    if len(signature) > SIGNATURE_MAX_BYTES:
+        return False
+    if len(signature) in (64, 65):
+        try:
+            if recover_message(text, signature) == address:
+                return True
+        except SignatureInvalid:
+            pass  # a contract may still accept these bytes by rules of its own
+    digest = message_hash(text)
+    if signature.endswith(_MAGIC_6492):
+        return _verify_6492(address, digest, signature)
+    return _verify_1271(address, digest, signature)
+
+
+def _verify_1271(address: bytes, digest: bytes, signature: bytes) -> bool:
+    client = rpc_client()
+    if not client.code(address):
+        return False
+    data = _is_valid_signature(digest, signature)
+    try:
+        answer = client.eth_call(address, data, gas=_GAS_MAX)
+    except ContractReverted:
+        return False
+    return answer[:4] == _MAGIC_1271 and len(answer) == 32
+
+
+def _is_valid_signature(digest: bytes, signature: bytes) -> bytes:
+    size = len(signature)
+    padded = signature + bytes(-size % 32)
+    return _MAGIC_1271 + digest + (64).to_bytes(32, "big") + size.to_bytes(32, "big") + padded
+
+
+def _verify_6492(address: bytes, digest: bytes, signature: bytes) -> bool:
+    """Deploy and ask in one eth_call that leaves nothing behind (ERC-6492, "counterfactual").
+
+    The call creates no transaction: its code is a creation whose result is the answer.
+    """
+    from chain.erc6492 import validator_calldata
+
+    request = {"data": f"0x{validator_calldata(address, digest, signature).hex()}"}
+    call = Call("eth_call", (request | {"gas": hex(2 * _GAS_MAX)}, "latest"))
+    result = rpc_client().batch([call])[0]
+    if isinstance(result, ContractReverted):
+        return False
+    if isinstance(result, RpcError):
+        raise result
+    return hex_bytes(result) == b"\x01"
