@@ -1,6 +1,5 @@
 """The treasury's tables in the console: to look at, never to edit."""
 
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
@@ -9,7 +8,7 @@ from django.http import HttpRequest
 from treasury.models import Asset, Balance, Transfer
 
 
-class IndexedAdmin(admin.ModelAdmin[Any]):
+class IndexedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A table that the chain writes. The console cannot add, change or delete a row."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -7,14 +7,18 @@ block's hash, and the sum of the logs is only ever compared with it
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Model
 
 from chain.contracts import deployment
-from chain.projections import DecodedLog, History, Projector, Read
+from chain.projections import ETH_BALANCE, DecodedLog, Projector, Read
 from treasury.assets import ALT, ASSETS, ETH, AssetSpec, asset_spec
 from treasury.models import Asset, Balance, Transfer, TransferDirection
+
+if TYPE_CHECKING:
+    from chain.indexer.history import History
+    from chain.rpc.types import BlockHeader
 
 #: Plain ETH reaches the timelock without a log, so its balance is read again
 #: after this many blocks even when nothing was logged.
@@ -46,7 +50,7 @@ class TreasuryProjector(Projector):
             ("TimelockController", "CallExecuted"): _call_executed_keys,
         }
 
-    def due_keys(self, *, block: Any) -> Iterable[str]:
+    def due_keys(self, *, block: "BlockHeader") -> Iterable[str]:
         """Name the balances never read so far, and ETH's when its reading has grown old."""
         read_at = dict(Balance.objects.values_list("asset_id", "block_number"))
         for spec in ASSETS:
@@ -54,14 +58,14 @@ class TreasuryProjector(Projector):
             if number is None or (spec is ETH and block.number - number >= ETH_REREAD_BLOCKS):
                 yield f"balance:{spec.code}"
 
-    def reads(self, *, keys: Iterable[str], block: Any) -> Iterable[Read]:
+    def reads(self, *, keys: list[str], block: "BlockHeader") -> Iterable[Read]:
         """Ask for the balance of every asset whose balance key is among the touched ones."""
         for key in keys:
             kind, _, code = key.partition(":")
             if kind == "balance":
                 yield _balance_read(asset_spec(code))
 
-    def recompute(self, *, key: str, history: History) -> None:
+    def recompute(self, *, key: str, history: "History") -> None:
         """Rebuild one counterparty's transfers of one asset, or one balance."""
         kind, _, rest = key.partition(":")
         if kind == "balance":
@@ -90,7 +94,7 @@ def _call_executed_keys(args: dict[str, Any]) -> Iterable[str]:
 
 def _balance_read(spec: AssetSpec) -> Read:
     if spec.contract is None:
-        return Read("", "eth_getBalance", (treasury_address(),))
+        return Read("", ETH_BALANCE, (treasury_address(),))
     return Read(spec.contract, "balanceOf", (treasury_address(),))
 
 
@@ -103,7 +107,7 @@ def _asset_ensure(spec: AssetSpec) -> Asset:
     return asset
 
 
-def _balance_recompute(spec: AssetSpec, history: History) -> None:
+def _balance_recompute(spec: AssetSpec, history: "History") -> None:
     found = history.read_at(_balance_read(spec))
     if found is None:
         Balance.objects.filter(asset_id=spec.code).delete()
@@ -116,7 +120,7 @@ def _balance_recompute(spec: AssetSpec, history: History) -> None:
 
 
 def _transfers_recompute(
-    key: str, spec: AssetSpec, counterparty: bytes, history: History, *, name: str
+    key: str, spec: AssetSpec, counterparty: bytes, history: "History", *, name: str
 ) -> None:
     logs = history.logs(name, key)
     rows = [_transfer_row(spec, log) for log in logs]
