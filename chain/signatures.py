@@ -4,8 +4,9 @@ Sources: EIP-191 (personal messages), EIP-2098 (64-byte form), EIP-1271 (contrac
 ERC-6492 (signatures of accounts not deployed yet; verified by one eth_call, never deployed).
 """
 
-from eth_account import Account
-from eth_account.messages import encode_defunct
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from eth_keys.exceptions import ValidationError as EthKeysValidationError
 from eth_utils.crypto import keccak as _keccak
 
 from chain.client import rpc_client
@@ -40,7 +41,16 @@ def message_hash(text: str) -> bytes:
 
 
 def recover_message(text: str, signature: bytes) -> bytes:
-    """The address (20 bytes) whose key signed ``text``.
+    """The address (20 bytes) whose key signed ``text``; see :func:`recover_digest`.
+
+    Raises:
+        SignatureInvalid: another length, a high s, or no point on the curve.
+    """
+    return recover_digest(message_hash(text), signature)
+
+
+def recover_digest(digest: bytes, signature: bytes) -> bytes:
+    """The address (20 bytes) whose key signed these 32 bytes (EIP-191 or EIP-712 hash).
 
     Takes 65 bytes (r, s, v of 0/1/27/28) or the 64 of EIP-2098.
 
@@ -58,16 +68,24 @@ def recover_message(text: str, signature: bytes) -> bytes:
     v = signature[64]
     if v not in (0, 1, 27, 28):
         raise SignatureInvalid("The signature's v is neither 27 nor 28.")
-    signature = signature[:64] + bytes([v if v >= 27 else v + 27])
     try:
-        found = Account.recover_message(encode_defunct(text=text), signature=signature)
-    except Exception as error:
+        found = Signature(signature[:64] + bytes([v % 27]))
+        return bytes(found.recover_public_key_from_msg_hash(digest).to_canonical_address())
+    except (BadSignature, EthKeysValidationError) as error:
         raise SignatureInvalid("The signature fits no key.") from error
-    return bytes.fromhex(found[2:])
 
 
 def verify_message(address: bytes, text: str, signature: bytes) -> bool:
-    """Whether the account at ``address`` signed ``text``.
+    """Whether the account at ``address`` signed ``text``; see :func:`verify_digest`.
+
+    Raises:
+        RpcError: the signature is not a plain one and the node could not be asked.
+    """
+    return verify_digest(address, message_hash(text), signature)
+
+
+def verify_digest(address: bytes, digest: bytes, signature: bytes) -> bool:
+    """Whether the account at ``address`` signed these 32 bytes: by its key, or by its contract.
 
     Raises:
         RpcError: the signature is not a plain one and the node could not be asked.
@@ -76,11 +94,10 @@ def verify_message(address: bytes, text: str, signature: bytes) -> bool:
         return False
     if len(signature) in (64, 65):
         try:
-            if recover_message(text, signature) == address:
+            if recover_digest(digest, signature) == address:
                 return True
         except SignatureInvalid:
             pass  # a contract may still accept these bytes by rules of its own
-    digest = message_hash(text)
     if signature.endswith(_MAGIC_6492):
         return _verify_6492(address, digest, signature)
     return _verify_1271(address, digest, signature)
