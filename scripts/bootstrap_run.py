@@ -62,7 +62,7 @@ DIAGNOSES = (
         r"Temporary failure in name resolution|Name or service not known|getaddrinfo|ENOTFOUND|"
         r"EAI_AGAIN|dns error|"
         r"ECONNREFUSED|Connection refused|Network is unreachable|ETIMEDOUT|timed out|"
-        r"Could not resolve|"
+        r"Could not resolve host|"
         r"Failed to establish a new connection|error sending request",
         "The package registry cannot be reached.",
         "Check the network and the proxy (HTTPS_PROXY), then run the same command again; finished "
