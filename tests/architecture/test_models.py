@@ -24,7 +24,7 @@ def test_model_has_a_docstring_of_its_own(model: type[models.Model]) -> None:
 @pytest.mark.parametrize("model", MODELS, ids=name)
 def test_model_says_who_writes_it(model: type[models.Model]) -> None:
     text = (model.__doc__ or "").lower()
-    words = ("writ", "append", "made by", "created by", "kept by", "owned by", "set by", "rebuilt")
+    words = ("writ", "append", "made by", "kept by", "set by", "moved by", "submitted", "rebuilt")
     assert any(word in text for word in words), f"who writes {name(model)}? {text!r}"
 
 
