@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from chain.addresses import to_checksum
-from chain.contracts import DeploymentMissing, deployment
+from chain.contracts import DeploymentInvalid, deployment
 from chain.status import Freshness, freshness
 
 THEMES = ("light", "dark")
@@ -59,7 +59,7 @@ class Site:
         """Contract name -> EIP-55 address; empty before a deployment."""
         try:
             known = deployment()
-        except DeploymentMissing:
+        except DeploymentInvalid:
             return {}
         return {name: to_checksum(known.address(name)) for name in known.contracts}
 

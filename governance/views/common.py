@@ -8,7 +8,8 @@ from typing import Any
 from django.http import HttpRequest, QueryDict
 
 from chain.clock import now_s
-from chain.status import freshness
+from chain.conf import chain_id
+from chain.models import Cursor
 from governance.models import Proposal, Vote
 from governance.state import ProposalState, proposal_state
 from governance.views.figures import VoteTotals
@@ -32,11 +33,10 @@ class ProposalRow:
 def chain_time() -> int:
     """Return the newest indexed block's time (Unix s), or the wall clock before any is indexed.
 
-    States follow block time. The wall clock may only move it forward: a chain
-    that makes no blocks does not stop a vote from having ended.
+    States follow the chain's clock: a vote is open until a block says otherwise.
     """
-    indexed_at = freshness().indexed_at
-    return int(indexed_at.timestamp()) if indexed_at is not None else now_s()
+    indexed = Cursor.objects.filter(chain_id=chain_id()).values_list("timestamp", flat=True)
+    return indexed.first() or now_s()
 
 
 def at_datetime(at: int) -> datetime:

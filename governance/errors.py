@@ -1,0 +1,67 @@
+"""What can go wrong in governance, each with a code a program can act on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class GovernanceError(Exception):
+    """Base. ``status`` is the HTTP status the API answers with; ``data`` is JSON-safe."""
+
+    code = "governance_error"
+    status = 400
+
+    def __init__(self, detail: str, *, code: str | None = None, **data: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or self.code
+        self.data = data
+
+
+class NotFound(GovernanceError):
+    """There is no such thing, or it is not yours to see."""
+
+    code = "not_found"
+    status = 404
+
+
+class NotAllowed(GovernanceError):
+    """It exists, but this account may not do that."""
+
+    code = "not_allowed"
+    status = 403
+
+
+class SignInRequired(GovernanceError):
+    """Only a signed-in account may do that."""
+
+    code = "sign_in_required"
+    status = 401
+
+
+class Conflict(GovernanceError):
+    """It changed meanwhile, or was done already."""
+
+    code = "conflict"
+    status = 409
+
+
+class InputInvalid(GovernanceError):
+    """The request says something that cannot be."""
+
+    code = "input_invalid"
+    status = 400
+
+
+class TooManyRequests(GovernanceError):
+    """Slow down. ``data["retry_after_s"]`` says for how long."""
+
+    code = "too_many_requests"
+    status = 429
+
+
+class ChainUnavailable(GovernanceError):
+    """The node did not answer; nothing was changed. Try again."""
+
+    code = "chain_unavailable"
+    status = 503
