@@ -1,0 +1,148 @@
+"""The results of an appraisal, and the comparison of measurements with golden values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from .errors import Finding, Severity
+from .policy import Tier
+from .spdm import Measurement
+
+#: Golden index of the video decoder's firmware; without meaning while the decoder is off.
+NVDEC_INDEX: Final = 35
+
+
+class Status(StrEnum):
+    """EAR status (draft-ietf-rats-ear): affirming 2, warning 32, contraindicated 96, none 0."""
+
+    AFFIRMING = "affirming"
+    WARNING = "warning"
+    CONTRAINDICATED = "contraindicated"
+    NONE = "none"
+
+    @property
+    def rank(self) -> int:
+        """The AR4SI value; the worst of several is the highest, and ``none`` is worst of all."""
+        return {"affirming": 2, "warning": 32, "contraindicated": 96, "none": 100}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the runtime measurements met the golden ones. Indices are golden (SPDM index - 1)."""
+
+    golden: int
+    matched: tuple[int, ...]
+    waived: tuple[int, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAppraisal:
+    """One GPU's result. Identity fields are None until its chain has been read."""
+
+    index: int
+    status: Status
+    tier: Tier
+    emulated: bool
+    findings: tuple[Finding, ...]
+    identity_sha256: str | None = None
+    san: str | None = None
+    device_serial: str | None = None
+    leaf_serial: str | None = None
+    chip: str | None = None
+    architecture: str | None = None
+    driver_version: str | None = None
+    vbios_version: str | None = None
+    fwid: str | None = None
+    mode: str | None = None
+    report_sha256: str | None = None
+    measurements_compared: int = 0
+    measurements_matched: int = 0
+    collateral: Mapping[str, Any] = field(default_factory=dict)
+
+    def failed(self, *prefixes: str) -> bool:
+        """True when a finding other than INFO has one of these code prefixes, enforced or not."""
+        return any(
+            finding.severity is not Severity.INFO and finding.code.startswith(prefixes)
+            for finding in self.findings
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """The node's result: the AND over its devices and the node-level checks."""
+
+    status: Status
+    tier: Tier
+    required_tier: Tier
+    emulated: bool
+    devices: tuple[DeviceAppraisal, ...]
+    findings: tuple[Finding, ...]
+    policy_version: int
+
+    @property
+    def accepted(self) -> bool:
+        """Affirming or warning: nothing that the policy enforces has failed."""
+        return self.status in (Status.AFFIRMING, Status.WARNING)
+
+    def findings_json(self) -> list[dict[str, Any]]:
+        """All findings, node first, then device by device, in the API's shape."""
+        found = [finding.as_json(device=None) for finding in self.findings]
+        for device in self.devices:
+            found += [finding.as_json(device=device.index) for finding in device.findings]
+        return found
+
+
+def status_of(findings: tuple[Finding, ...]) -> Status:
+    """The status that the worst finding leaves."""
+    severities = {finding.severity for finding in findings}
+    if Severity.ERROR in severities:
+        return Status.CONTRAINDICATED
+    return Status.WARNING if Severity.WARNING in severities else Status.AFFIRMING
+
+
+def measurements_compare(
+    *,
+    golden: Mapping[int, tuple[bytes, ...]],
+    sources: Mapping[int, str],
+    runtime: Mapping[int, Measurement],
+    nvdec_disabled: bool,
+) -> Comparison:
+    """Compare every golden index with the report; report all differences with both values.
+
+    ``sources`` names the manifest of each golden index. Runtime blocks without a golden value are
+    unique to the device and mean nothing here.
+    """
+    matched, waived, findings = [], [], []
+    for index in sorted(golden):
+        block = runtime.get(index + 1)
+        if block is not None and block.value in golden[index]:
+            matched.append(index)
+        elif index == NVDEC_INDEX and nvdec_disabled:
+            waived.append(index)
+        else:
+            findings.append(_difference(index, sources[index], golden[index], block))
+    return Comparison(len(golden), tuple(matched), tuple(waived), tuple(findings))
+
+
+def _difference(
+    index: int, source: str, golden: tuple[bytes, ...], block: Measurement | None
+) -> Finding:
+    data: dict[str, Any] = {
+        "index": index,
+        "source": source,
+        "golden": [value.hex() for value in golden],
+    }
+    if block is None:
+        return Finding(
+            "meas.missing", f"The report has no measurement {index} ({source}).", data=data
+        )
+    data["runtime"] = block.value.hex()
+    return Finding(
+        "meas.mismatch",
+        f"Measurement {index} is not what the {source} manifest allows.",
+        data=data,
+    )

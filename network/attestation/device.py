@@ -1,0 +1,280 @@
+"""The appraisal of one GPU: every check in the order that gives the clearest findings."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from .appraisal import DeviceAppraisal, Status, measurements_compare, status_of
+from .caches import Caches
+from .certificates import DeviceChain, chain_findings, load_device_chain
+from .errors import EvidenceError, Finding, Severity
+from .evidence import DeviceEvidence
+from .opaque import Opaque, OpaqueField, parse_opaque
+from .policy import Policy, Tier
+from .rim import Rim, RimStore, load_rim, rim_findings
+from .signatures import raw_signature_verify
+from .spdm import Report, parse_report
+from .trust import TrustAnchors
+
+#: Manifest ids of emulated devices carry this, so they can never stand in for genuine ones.
+EMULATED_RIM_PREFIX: Final = "EMULATED_"
+#: T4 needs every one of these checks to hold, whatever the policy's switches say.
+T4_PREFIXES: Final = ("report.", "chain.", "sig.", "nonce.", "device.", "dice.", "fwid.mismatch")
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is known about one device while it is being judged. Never shared between devices."""
+
+    findings: list[Finding] = field(default_factory=list)
+    report: Report | None = None
+    opaque: Opaque | None = None
+    chain: DeviceChain | None = None
+    emulated: bool = False
+    compared: int = 0
+    matched: int = 0
+    collateral: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAppraiser:
+    """The settings of one ``verify_evidence`` call; the same for all of its devices, read-only."""
+
+    nonce: bytes
+    policy: Policy
+    now: datetime
+    trust: TrustAnchors
+    rims: RimStore
+    caches: Caches
+
+    def appraise(self, index: int, evidence: DeviceEvidence) -> DeviceAppraisal:
+        """Judge one device. All failed checks are reported, not only the first."""
+        work = _Work()
+        self._read_report(work, evidence)
+        self._read_chain(work, evidence)
+        self._check_report_signature(work)
+        self._check_nonce(work)
+        self._check_firmware_id(work)
+        if work.chain is not None:
+            work.findings.append(
+                Finding("revocation.unknown", "Revocation of the chain was not looked up.")
+            )
+        self._check_measurements(work)
+        return self._result(index, work, evidence)
+
+    def _read_report(self, work: _Work, evidence: DeviceEvidence) -> None:
+        try:
+            work.report = parse_report(
+                evidence.report, tolerate_zero_padding=self.policy.tolerate_zero_padding
+            )
+            work.opaque = parse_opaque(work.report.opaque)
+        except EvidenceError as error:
+            work.findings.append(error.finding())
+
+    def _read_chain(self, work: _Work, evidence: DeviceEvidence) -> None:
+        pem = evidence.certificate_chain
+        try:
+            chain = self.caches.chains.get_or_compute(
+                hashlib.sha256(pem).digest(), lambda: load_device_chain(pem)
+            )
+        except EvidenceError as error:
+            work.findings.append(error.finding())
+            return
+        work.chain = chain
+        findings, anchor = chain_findings(chain, roots=self.trust.device, now=self.now)
+        work.findings += findings
+        # Marked by what it says itself too: an emulated device of an installation that is not
+        # trusted here must not look like a broken genuine one.
+        work.emulated = (anchor is not None and anchor.emulated) or chain.emulated_mark
+        claimed = evidence.claimed_architecture
+        if chain.is_switch:
+            work.findings.append(
+                Finding("device.type_mismatch", "This is an NVSwitch, offered as a GPU.")
+            )
+        elif claimed and chain.architecture and claimed.upper() != chain.architecture:
+            work.findings.append(
+                Finding(
+                    "device.type_mismatch",
+                    f"The node claims {claimed[:16]}, the certificate says {chain.architecture}.",
+                )
+            )
+
+    def _check_report_signature(self, work: _Work) -> None:
+        if work.report is None or work.chain is None:
+            return
+        key = work.chain.leaf_key
+        if key is None or not raw_signature_verify(key, work.report.signature, work.report.signed):
+            work.findings.append(
+                Finding("sig.report", "The report is not signed by the leaf certificate's key.")
+            )
+
+    def _check_nonce(self, work: _Work) -> None:
+        if work.report is None:
+            return
+        if not hmac.compare_digest(work.report.request_nonce, self.nonce):
+            work.findings.append(
+                Finding(
+                    "nonce.mismatch",
+                    "The report answers another challenge than the one issued.",
+                    data={"expected": self.nonce.hex(), "found": work.report.request_nonce.hex()},
+                )
+            )
+
+    def _check_firmware_id(self, work: _Work) -> None:
+        if work.opaque is None or work.chain is None:
+            return
+        certified = work.chain.dice.fwid if work.chain.dice is not None else None
+        reported = work.opaque.fwid
+        if certified is None or reported is None:
+            where = "certificate" if certified is None else "report"
+            work.findings.append(
+                Finding(
+                    "fwid.absent",
+                    f"The {where} has no firmware id, so the two could not be compared.",
+                    Severity.INFO,
+                )
+            )
+        elif not hmac.compare_digest(certified, reported):
+            work.findings.append(
+                Finding(
+                    "fwid.mismatch",
+                    "The report comes from another firmware than the leaf certificate.",
+                    data={"certificate": certified.hex(), "report": reported.hex()},
+                )
+            )
+
+    def _check_measurements(self, work: _Work) -> None:
+        if work.report is None or work.opaque is None or work.chain is None:
+            return
+        rims = {}
+        for source, rim_id, version in rim_ids(work.chain, work.opaque, emulated=work.emulated):
+            rim = self._load_rim(work, source, rim_id, version)
+            if rim is not None:
+                rims[source] = rim
+        golden: dict[int, tuple[bytes, ...]] = {}
+        sources: dict[int, str] = {}
+        for source, rim in rims.items():
+            for index, values in rim.golden.items():
+                if index in golden:
+                    work.findings.append(_index_conflict(index))
+                golden[index], sources[index] = values, source
+        comparison = measurements_compare(
+            golden=golden,
+            sources=sources,
+            runtime=work.report.measurements,
+            nvdec_disabled=work.opaque.nvdec_disabled,
+        )
+        work.findings += comparison.findings
+        work.compared = comparison.golden - len(comparison.waived)
+        work.matched = len(comparison.matched)
+
+    def _load_rim(
+        self, work: _Work, source: str, rim_id: str | None, version: str | None
+    ) -> Rim | None:
+        """Fetch and judge one manifest. A manifest that is itself wrong is not compared with."""
+        xml = self.rims.get(rim_id) if rim_id is not None else None
+        if rim_id is None or version is None or xml is None:
+            work.findings.append(
+                Finding(
+                    "rim.not_found",
+                    f"There is no {source} manifest for this device, so its measurements could "
+                    "not be compared.",
+                    data={"source": source, "id": rim_id},
+                )
+            )
+            return None
+        try:
+            rim = self.caches.rims.get_or_compute(
+                hashlib.sha256(xml).digest(), lambda: load_rim(xml)
+            )
+        except EvidenceError as error:
+            work.findings.append(error.finding())
+            return None
+        chip = work.chain.chip if work.chain is not None else None
+        findings = rim_findings(
+            rim,
+            roots=self.trust.rim,
+            now=self.now,
+            product=chip,
+            version=version,
+            emulated=work.emulated,
+        )
+        work.findings += findings
+        work.collateral[f"{source}_rim"] = {
+            "id": rim_id,
+            "sha256": rim.sha256,
+            "signer_not_after": rim.valid_until.isoformat(),
+        }
+        # An expired manifest still says what was golden; any other fault means it does not count.
+        return None if any(f.code != "rim.expired" for f in findings) else rim
+
+    def _result(self, index: int, work: _Work, evidence: DeviceEvidence) -> DeviceAppraisal:
+        findings = tuple(self.policy.judge(finding) for finding in work.findings)
+        chain, opaque = work.chain, work.opaque
+        return DeviceAppraisal(
+            index=index,
+            status=status_of(findings),
+            tier=Tier.T0,
+            emulated=work.emulated,
+            findings=findings,
+            report_sha256=hashlib.sha256(evidence.report).hexdigest(),
+            driver_version=opaque.driver_version if opaque else None,
+            vbios_version=opaque.vbios_version if opaque else None,
+            mode=opaque.mode if opaque else None,
+            identity_sha256=chain.identity_sha256 if chain else None,
+            san=chain.san if chain else None,
+            device_serial=chain.device_serial if chain else None,
+            leaf_serial=chain.leaf_serial if chain else None,
+            chip=chain.chip if chain else None,
+            architecture=chain.architecture if chain else None,
+            fwid=chain.dice.fwid.hex() if chain and chain.dice and chain.dice.fwid else None,
+            measurements_compared=work.compared,
+            measurements_matched=work.matched,
+            collateral=work.collateral,
+        )
+
+
+def rim_ids(
+    chain: DeviceChain, opaque: Opaque, *, emulated: bool
+) -> list[tuple[str, str | None, str | None]]:
+    """(source, manifest id, version) of both manifests, from signed fields only; None if absent."""
+    prefix = EMULATED_RIM_PREFIX if emulated else ""
+    driver, vbios = opaque.driver_version, opaque.vbios_version
+    driver_id = None
+    if driver and chain.architecture == "HOPPER":
+        driver_id = f"{prefix}NV_GPU_DRIVER_{chain.chip}_{driver}"
+    elif driver and chain.architecture is not None:
+        chip = opaque.text(OpaqueField.CHIP_INFO) or "GB100"
+        driver_id = f"{prefix}NV_GPU_CC_DRIVER_{chip}_{driver}"
+    board = [
+        opaque.text(name)
+        for name in (OpaqueField.PROJECT, OpaqueField.PROJECT_SKU, OpaqueField.CHIP_SKU)
+    ]
+    vbios_id = None
+    if vbios and None not in board:
+        parts = "_".join(part.upper() for part in board if part is not None)
+        vbios_id = f"{prefix}NV_GPU_VBIOS_{parts}_{vbios.replace('.', '').upper()}"
+    return [("driver", driver_id, driver), ("vbios", vbios_id, vbios)]
+
+
+def _index_conflict(index: int) -> Finding:
+    return Finding(
+        "rim.index_conflict",
+        f"Both manifests are active for measurement {index}.",
+        data={"index": index},
+    )
+
+
+def failed_device(index: int, detail: str) -> DeviceAppraisal:
+    """The result of a device whose appraisal itself broke down: status none, tier T0."""
+    return DeviceAppraisal(
+        index=index,
+        status=Status.NONE,
+        tier=Tier.T0,
+        emulated=False,
+        findings=(Finding("verifier.fault", detail),),
+    )

@@ -1,0 +1,150 @@
+"""The verdict as an EAT Attestation Result (draft-ietf-rats-ear) with an AR4SI trust vector.
+
+This module builds the claims; the caller signs them as a JWT (ES256) with a key from its settings.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+from .appraisal import Appraisal, DeviceAppraisal, Status
+from .policy import Policy
+
+#: The working group has not settled a neutral tag yet, so ours names itself.
+EAR_PROFILE: Final = "tag:althing,2026:ear/1"
+DEVELOPER: Final = "Althing"
+#: An EAR is a passport for one relying party's decision, not a standing proof.
+MAX_LIFETIME_S: Final = 300
+#: Type byte of a universal entity id made from a public key digest (RFC 9711, RAND).
+UEID_RAND: Final = b"\x01"
+NVIDIA_OEM_ID: Final = 5703
+
+
+class Ar4si:
+    """Trustworthiness claim values (draft-ietf-rats-ar4si)."""
+
+    NO_CLAIM: Final = 0
+    AFFIRMING: Final = 2
+    WARNING: Final = 32
+    EXECUTABLES_UNRECOGNIZED: Final = 33
+    CONTRAINDICATED: Final = 96
+    IDENTITY_UNRECOGNIZED: Final = 97
+    CRYPTO_FAILED: Final = 99
+
+
+def trust_vector(
+    device: DeviceAppraisal, *, enrolled_identities: frozenset[str] | None = None
+) -> dict[str, int]:
+    """The AR4SI claims of one device; claims that nothing was learnt about are left out.
+
+    ``enrolled_identities`` are the identities registered for the node; None makes no such claim.
+    A genuine-hardware claim is never made for an emulated device.
+    """
+    if device.failed("sig.", "nonce.", "chain.", "report.", "verifier."):
+        return {"instance-identity": Ar4si.CRYPTO_FAILED}
+    vector = {"executables": _executables(device)}
+    if enrolled_identities is not None:
+        vector["instance-identity"] = (
+            Ar4si.AFFIRMING
+            if device.identity_sha256 in enrolled_identities
+            else Ar4si.IDENTITY_UNRECOGNIZED
+        )
+    if device.failed("dice.", "device.", "revocation."):
+        vector["hardware"] = Ar4si.CONTRAINDICATED
+    elif not device.emulated:
+        vector["hardware"] = Ar4si.AFFIRMING
+    return vector
+
+
+def _executables(device: DeviceAppraisal) -> int:
+    if device.failed("fwid.mismatch", "meas."):
+        enforced = device.status is Status.CONTRAINDICATED
+        return Ar4si.CONTRAINDICATED if enforced else Ar4si.EXECUTABLES_UNRECOGNIZED
+    if device.failed("rim.expired"):
+        return Ar4si.WARNING
+    if device.failed("rim.") or device.measurements_compared == 0:
+        return Ar4si.EXECUTABLES_UNRECOGNIZED
+    return Ar4si.AFFIRMING
+
+
+def ear_claims(
+    appraisal: Appraisal,
+    *,
+    policy: Policy,
+    issuer: str,
+    build: str,
+    nonce: bytes,
+    token_id: str,
+    now_s: int,
+    lifetime_s: int = MAX_LIFETIME_S,
+    enrolled_identities: frozenset[str] | None = None,
+) -> dict[str, Any]:
+    """The JWT claims. ``issuer`` is this verifier's address, ``build`` its version; times are
+    Unix seconds. A node without device evidence gets one submodule named ``node``."""
+    if not 0 < lifetime_s <= MAX_LIFETIME_S:
+        raise ValueError(f"lifetime_s must be 1..{MAX_LIFETIME_S}")
+    policy_id = f"urn:althing:policy:{policy.version}"
+    submods: dict[str, Any] = {
+        f"gpu-{device.index}": _device_claims(device, policy_id, enrolled_identities)
+        for device in appraisal.devices
+    }
+    if not submods:
+        submods["node"] = {
+            "ear.status": appraisal.status.value,
+            "ear.appraisal-policy-id": policy_id,
+        }
+    return {
+        "eat_profile": EAR_PROFILE,
+        "iss": issuer,
+        "iat": now_s,
+        "exp": now_s + lifetime_s,
+        "jti": token_id,
+        "eat_nonce": _base64url(nonce),
+        "ear.verifier-id": {"developer": DEVELOPER, "build": build},
+        "althing.status": appraisal.status.value,
+        "althing.assurance": appraisal.tier.name,
+        "althing.emulated": appraisal.emulated,
+        "submods": submods,
+    }
+
+
+def _device_claims(
+    device: DeviceAppraisal, policy_id: str, enrolled_identities: frozenset[str] | None
+) -> dict[str, Any]:
+    return {
+        "ear.status": device.status.value,
+        "ear.trustworthiness-vector": trust_vector(device, enrolled_identities=enrolled_identities),
+        "ear.appraisal-policy-id": policy_id,
+        "althing.assurance": device.tier.name,
+        "althing.emulated": device.emulated,
+        "althing.report_sha256": device.report_sha256,
+        "althing.findings": [finding.code for finding in device.findings],
+        "althing.device": {
+            "ueid": _ueid(device),
+            "san": device.san,
+            "leaf_serial": device.leaf_serial,
+            "hwmodel": device.chip,
+            "oemid": None if device.emulated else NVIDIA_OEM_ID,
+        },
+        "althing.firmware": {
+            "driver": device.driver_version,
+            "vbios": device.vbios_version,
+            "fwid": device.fwid,
+        },
+        "althing.measurements": {
+            "compared": device.measurements_compared,
+            "matched": device.measurements_matched,
+        },
+        "althing.collateral": dict(device.collateral),
+    }
+
+
+def _ueid(device: DeviceAppraisal) -> str | None:
+    if device.identity_sha256 is None:
+        return None
+    return _base64url(UEID_RAND + bytes.fromhex(device.identity_sha256))
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -1,0 +1,92 @@
+"""What a node sends, decoded: per GPU a report and a certificate chain; for the node the context.
+
+The JSON shape is the one common to NVIDIA's tools: ``{"arch", "evidence": base64 report,
+"certificate": base64 of PEM text, "uuid"?}``. What the node claims (``arch``, ``uuid``) is kept as
+a claim and compared with what is signed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .certificates import MAX_CHAIN_BYTES
+from .errors import EvidenceError
+from .spdm import MAX_REPORT_BYTES
+
+#: More entries than any ``attest.max_gpus_per_node`` can allow.
+MAX_DEVICES: Final = 128
+
+
+class EvidenceFormatError(EvidenceError):
+    """The request's device list is misshapen (``evidence.*``): a bad request, no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEvidence:
+    """One GPU's evidence: SPDM report bytes and the PEM chain, leaf first."""
+
+    report: bytes
+    certificate_chain: bytes
+    claimed_architecture: str | None = None
+    claimed_uuid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvidence:
+    """One attestation of one node.
+
+    ``nonce`` is the 32-byte challenge that the service issued and consumed; ``inventory_signed``
+    is True when the request's signature by the node key has been verified; ``gpu_class`` and
+    ``gpu_count`` are the on-chain registration's.
+    """
+
+    nonce: bytes
+    devices: tuple[DeviceEvidence, ...]
+    inventory_signed: bool
+    gpu_class: str
+    gpu_count: int
+
+
+def devices_from_json(entries: Sequence[Mapping[str, Any]]) -> tuple[DeviceEvidence, ...]:
+    """Decode the request's ``devices``. Raises :class:`EvidenceFormatError` naming the entry."""
+    if len(entries) > MAX_DEVICES:
+        raise EvidenceFormatError(
+            "evidence.too_many", f"{len(entries)} devices were sent; {MAX_DEVICES} can be read."
+        )
+    return tuple(_device_from_json(entry, index) for index, entry in enumerate(entries))
+
+
+def _device_from_json(entry: Mapping[str, Any], index: int) -> DeviceEvidence:
+    if not isinstance(entry, Mapping):
+        raise _invalid(index, "it is not an object")
+    for name in ("arch", "uuid"):
+        value = entry.get(name)
+        if value is not None and not (isinstance(value, str) and len(value) <= 64):
+            raise _invalid(index, f"{name} is not a short string")
+    return DeviceEvidence(
+        report=_decode(entry.get("evidence"), index, "evidence", MAX_REPORT_BYTES),
+        certificate_chain=_decode(entry.get("certificate"), index, "certificate", MAX_CHAIN_BYTES),
+        claimed_architecture=entry.get("arch"),
+        claimed_uuid=entry.get("uuid"),
+    )
+
+
+def _decode(value: Any, index: int, name: str, limit: int) -> bytes:
+    if not isinstance(value, str):
+        raise _invalid(index, f"{name} is not a base64 string")
+    if len(value) > 4 * (limit // 3 + 1):
+        raise _invalid(index, f"{name} is longer than {limit} bytes")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _invalid(index, f"{name} is not base64") from error
+
+
+def _invalid(index: int, what: str) -> EvidenceFormatError:
+    return EvidenceFormatError(
+        "evidence.invalid", f"Device {index} cannot be read: {what}.", {"device": index}
+    )

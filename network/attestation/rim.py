@@ -1,0 +1,220 @@
+"""Reference Integrity Manifests: the golden measurements a vendor signed for one firmware version.
+
+Format: a SWID tag (ISO 19770-2) with an enveloped XML signature in NVIDIA's one profile; see
+:mod:`.xmldsig`. Measurements are read only from the tree that the signature was verified over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from cryptography import x509
+from lxml import etree
+
+from .certificates import ChainError, check_certificates, leaf_usage_findings, link_findings
+from .errors import EvidenceError, Finding
+from .trust import TrustAnchor, spki_sha256
+from .xmldsig import XmlSignatureError, verify_enveloped
+
+SWID: Final = "{http://standards.iso.org/iso/19770/-2/2015/schema.xsd}"
+HASH_NAMESPACE: Final = "{http://www.w3.org/2001/04/xmlenc#sha384}"
+#: Real manifests have 20 KiB.
+MAX_RIM_BYTES: Final = 256 * 1024
+MAX_ALTERNATIVES: Final = 64
+_HEX: Final = re.compile(r"[0-9a-fA-F]+")
+_RIM_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,160}")
+
+
+class RimError(EvidenceError):
+    """A manifest that cannot be used (codes ``rim.*``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rim:
+    """A manifest whose XML signature and chain links are right. The root pin and the time are
+    judged by :func:`rim_findings`. ``golden`` maps index (SPDM index - 1) to allowed values."""
+
+    sha256: str
+    product: str
+    edition: str
+    version: str
+    golden: Mapping[int, tuple[bytes, ...]]
+    root_spki_sha256: str
+    valid_from: datetime
+    valid_until: datetime
+
+
+class RimStore(Protocol):
+    """Where trusted manifests come from. Never the node that is being judged."""
+
+    def get(self, rim_id: str) -> bytes | None:
+        """The manifest's XML bytes, or None when this id is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRimStore:
+    """Manifests held in memory, by id."""
+
+    manifests: Mapping[str, bytes]
+
+    def get(self, rim_id: str) -> bytes | None:
+        return self.manifests.get(rim_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryRimStore:
+    """Manifests as ``<id>.swidtag`` files in one directory."""
+
+    directory: Path
+
+    def get(self, rim_id: str) -> bytes | None:
+        # Ids are made from signed report fields, yet a field could still hold a path.
+        if not _RIM_ID.fullmatch(rim_id) or rim_id.startswith("."):
+            return None
+        path = self.directory / f"{rim_id}.swidtag"
+        return path.read_bytes() if path.is_file() else None
+
+
+def load_rim(xml: bytes) -> Rim:
+    """Verify a manifest's signature and links and read it, or raise :class:`RimError`."""
+    if len(xml) > MAX_RIM_BYTES:
+        raise RimError("rim.malformed", f"The manifest has {len(xml)} bytes; that is too many.")
+    try:
+        signed = verify_enveloped(xml)
+    except XmlSignatureError as error:
+        raise RimError(error.code, error.detail, error.data) from error
+    certificates = signed.certificates
+    _check_links(certificates)
+    meta = _only_child(signed.root, "Meta")
+    return Rim(
+        sha256=hashlib.sha256(xml).hexdigest(),
+        product=meta.get("product", ""),
+        edition=meta.get("edition", ""),
+        version=meta.get("colloquialVersion", ""),
+        golden=_read_golden(_only_child(signed.root, "Payload")),
+        root_spki_sha256=spki_sha256(certificates[-1].public_key()),
+        valid_from=max(c.not_valid_before_utc for c in certificates),
+        valid_until=min(c.not_valid_after_utc for c in certificates),
+    )
+
+
+def rim_findings(
+    rim: Rim,
+    *,
+    roots: Mapping[str, TrustAnchor],
+    now: datetime,
+    product: str | None,
+    version: str,
+    emulated: bool,
+) -> list[Finding]:
+    """Judge a loaded manifest against the device: root pin, time, product and version."""
+    findings = []
+    anchor = roots.get(rim.root_spki_sha256)
+    if anchor is None or anchor.emulated != emulated:
+        findings.append(
+            Finding(
+                "rim.chain",
+                "The manifest's chain ends in a root that does not count for this device.",
+                data={"root_spki_sha256": rim.root_spki_sha256},
+            )
+        )
+    if now > rim.valid_until:
+        findings.append(
+            Finding(
+                "rim.expired",
+                f"The signer of the {version} manifest ran out on {rim.valid_until:%Y-%m-%d}.",
+                data={"valid_until": rim.valid_until.isoformat(), "version": version},
+            )
+        )
+    if now < rim.valid_from:
+        findings.append(
+            Finding("rim.not_yet_valid", f"The manifest begins on {rim.valid_from:%Y-%m-%d}.")
+        )
+    expected = {"version": (rim.version, version), "product": (rim.product, product)}
+    expected["edition"] = (rim.edition, "GPU")
+    for name, (found, wanted) in expected.items():
+        if found != wanted:
+            findings.append(
+                Finding(
+                    "rim.version",
+                    f"The manifest's {name} is {found!r}, the device's is {wanted!r}.",
+                    data={"field": name, "manifest": found, "device": wanted},
+                )
+            )
+    return findings
+
+
+def _check_links(certificates: tuple[x509.Certificate, ...]) -> None:
+    try:
+        check_certificates(certificates)
+    except ChainError as error:
+        raise RimError("rim.chain", error.detail, error.data) from error
+    findings = link_findings(certificates) + leaf_usage_findings(certificates[0])
+    if findings:
+        raise RimError(
+            "rim.chain",
+            "The manifest's certificate chain is broken: "
+            + " ".join(finding.detail for finding in findings),
+            {"faults": [finding.code for finding in findings]},
+        )
+
+
+def _only_child(root: etree._Element, name: str) -> etree._Element:
+    children = root.findall(f"{SWID}{name}")
+    if len(children) != 1:
+        raise RimError("rim.malformed", f"The manifest has {len(children)} {name} elements, not 1.")
+    return children[0]
+
+
+def _read_golden(payload: etree._Element) -> dict[int, tuple[bytes, ...]]:
+    golden: dict[int, tuple[bytes, ...]] = {}
+    seen: set[int] = set()
+    for resource in payload:
+        if resource.tag != f"{SWID}Resource" or resource.get("type") != "Measurement":
+            raise RimError("rim.malformed", "The payload holds something else than measurements.")
+        index = _number(resource, "index", limit=255)
+        if index in seen:
+            raise RimError(
+                "rim.index_conflict",
+                f"Index {index} comes twice in one manifest.",
+                {"index": index},
+            )
+        seen.add(index)
+        active = resource.get("active")
+        if active not in ("True", "False"):
+            raise RimError("rim.malformed", f"Index {index} is neither active nor inactive.")
+        values = _read_alternatives(resource, index)
+        if active == "True":
+            golden[index] = values
+    return golden
+
+
+def _read_alternatives(resource: etree._Element, index: int) -> tuple[bytes, ...]:
+    size = _number(resource, "size", limit=1024)
+    count = _number(resource, "alternatives", limit=MAX_ALTERNATIVES)
+    values = []
+    for position in range(count):
+        text = resource.get(f"{HASH_NAMESPACE}Hash{position}", "")
+        if not _HEX.fullmatch(text) or len(text) != 2 * size:
+            raise RimError(
+                "rim.malformed",
+                f"Value {position} of index {index} is not {size} bytes of hex.",
+                {"index": index},
+            )
+        values.append(bytes.fromhex(text))
+    if not values or f"{HASH_NAMESPACE}Hash{count}" in resource.attrib:
+        raise RimError("rim.malformed", f"Index {index} has another number of values than it says.")
+    return tuple(values)
+
+
+def _number(resource: etree._Element, name: str, *, limit: int) -> int:
+    text = resource.get(name, "")
+    if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) > limit:
+        raise RimError("rim.malformed", f"The attribute {name} is not a number up to {limit}.")
+    return int(text)

@@ -1,0 +1,171 @@
+"""The verifier: evidence and policy in, one appraisal out. Pure, and the same for the same input.
+
+NVIDIA's own Python verifier accepts ``[good, bad]`` because a later device may overwrite an earlier
+failure. Here every device is judged alone, with settings that cannot change, and the node's result
+starts as "no" and becomes "yes" only when all of them and the node-level checks say so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import Counter
+from datetime import datetime
+
+from .appraisal import Appraisal, DeviceAppraisal, Status, status_of
+from .caches import Caches
+from .device import T4_PREFIXES, DeviceAppraiser, failed_device
+from .errors import Finding, Severity
+from .evidence import NodeEvidence
+from .policy import Policy, Tier
+from .rim import RimStore
+from .trust import TrustAnchors
+
+logger = logging.getLogger(__name__)
+
+
+def verify_evidence(
+    evidence: NodeEvidence,
+    *,
+    policy: Policy,
+    now: datetime,
+    trust: TrustAnchors,
+    rims: RimStore,
+    caches: Caches | None = None,
+) -> Appraisal:
+    """Appraise one node's evidence as of ``now`` (timezone-aware).
+
+    Never raises for anything that a node can send. The caller has already checked the request's
+    signature and consumed the challenge.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now must be timezone-aware")
+    appraiser = DeviceAppraiser(
+        nonce=evidence.nonce,
+        policy=policy,
+        now=now,
+        trust=trust,
+        rims=rims,
+        caches=caches or Caches(),
+    )
+    # More than the policy allows are not looked at: the work must stay bounded.
+    accepted = evidence.devices[: policy.max_gpus_per_node]
+    devices = []
+    for index, device in enumerate(accepted):
+        try:
+            devices.append(appraiser.appraise(index, device))
+        except Exception:
+            # A fault of ours on one device must neither hide nor accept the others.
+            logger.exception("appraising device %d failed", index)
+            devices.append(failed_device(index, "The verifier failed on this device."))
+    devices = _mark_duplicates(devices, policy)
+    devices = [_with_tier(device, evidence) for device in devices]
+    return _node_appraisal(tuple(devices), evidence, policy)
+
+
+def _mark_duplicates(devices: list[DeviceAppraisal], policy: Policy) -> list[DeviceAppraisal]:
+    """Give every device whose identity (certificate 1's key) occurs twice a finding."""
+    counts = Counter(d.identity_sha256 for d in devices if d.identity_sha256 is not None)
+    marked = []
+    for device in devices:
+        if device.identity_sha256 is not None and counts[device.identity_sha256] > 1:
+            finding = policy.judge(
+                Finding(
+                    "device.duplicate",
+                    "The same physical GPU was offered more than once.",
+                    data={"identity_sha256": device.identity_sha256},
+                )
+            )
+            findings = (*device.findings, finding)
+            device = dataclasses.replace(device, findings=findings, status=status_of(findings))
+        marked.append(device)
+    return marked
+
+
+def _with_tier(device: DeviceAppraisal, evidence: NodeEvidence) -> DeviceAppraisal:
+    if device.status is not Status.NONE and not device.failed(*T4_PREFIXES):
+        return dataclasses.replace(device, tier=Tier.T4)
+    return dataclasses.replace(device, tier=_unattested_tier(evidence))
+
+
+def _unattested_tier(evidence: NodeEvidence) -> Tier:
+    return Tier.T1 if evidence.inventory_signed else Tier.T0
+
+
+def _node_appraisal(
+    devices: tuple[DeviceAppraisal, ...], evidence: NodeEvidence, policy: Policy
+) -> Appraisal:
+    findings = _node_findings(devices, evidence, policy)
+    tier = min((device.tier for device in devices), default=_unattested_tier(evidence))
+    if len(devices) < evidence.gpu_count:
+        # GPUs that sent nothing prove nothing, so the node as a whole does not either.
+        tier = min(tier, _unattested_tier(evidence))
+    required = policy.required_tier(evidence.gpu_class)
+    if tier < required:
+        findings.append(
+            Finding(
+                "tier.required",
+                f"Nodes of class {evidence.gpu_class} must prove tier {required.name}; "
+                f"this one proves {tier.name}.",
+                data={"required": required.name, "proven": tier.name},
+            )
+        )
+    judged = tuple(policy.judge(finding) for finding in findings)
+    status = max([status_of(judged), *(device.status for device in devices)], key=_rank)
+    return Appraisal(
+        status=status,
+        tier=tier,
+        required_tier=required,
+        emulated=any(device.emulated for device in devices),
+        devices=devices,
+        findings=judged,
+        policy_version=policy.version,
+    )
+
+
+def _rank(status: Status) -> int:
+    return status.rank
+
+
+def _node_findings(
+    devices: tuple[DeviceAppraisal, ...], evidence: NodeEvidence, policy: Policy
+) -> list[Finding]:
+    findings = []
+    offered = len(evidence.devices)
+    if offered > policy.max_gpus_per_node:
+        findings.append(
+            Finding(
+                "node.too_many_devices",
+                f"{offered} devices were offered; a node may have {policy.max_gpus_per_node}.",
+            )
+        )
+    elif offered > evidence.gpu_count:
+        findings.append(
+            Finding(
+                "node.devices_unregistered",
+                f"{offered} devices were offered; {evidence.gpu_count} are registered on chain.",
+                Severity.WARNING,
+            )
+        )
+    if 0 < offered < evidence.gpu_count:
+        findings.append(
+            Finding(
+                "node.devices_missing",
+                f"{offered} of {evidence.gpu_count} registered devices sent evidence.",
+                Severity.WARNING,
+            )
+        )
+    modes = {device.mode for device in devices if device.mode is not None}
+    if len(modes) > 1:
+        findings.append(
+            Finding(
+                "node.mode_mixed",
+                f"The devices run in different modes: {', '.join(sorted(modes))}.",
+                data={"modes": sorted(modes)},
+            )
+        )
+    if len({device.emulated for device in devices}) > 1:
+        findings.append(
+            Finding("node.emulated_mixed", "Emulated and genuine devices were offered together.")
+        )
+    return findings
