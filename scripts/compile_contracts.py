@@ -147,7 +147,9 @@ def main() -> int:
     if options.check:
         wrong = differences(texts)
         for name in wrong:
-            sys.stderr.write(f"chain/abi/{name} differs from the sources: run {Path(__file__).name}\n")
+            sys.stderr.write(
+                f"chain/abi/{name} differs from the sources: run {Path(__file__).name}\n"
+            )
         return 1 if wrong else 0
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
