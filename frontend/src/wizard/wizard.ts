@@ -1,0 +1,1 @@
+export function wizardStart(_root: HTMLElement): void {}
