@@ -10,7 +10,7 @@ from .ear import EAR_PROFILE, ear_claims, trust_vector
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence, EvidenceFormatError, NodeEvidence, devices_from_json
 from .policy import Policy, RimExpired, Tier
-from .rim import DirectoryRimStore, MappingRimStore, RimStore
+from .rim import ChainedRimStore, DirectoryRimStore, MappingRimStore, RimStore
 from .trust import TrustAnchor, TrustAnchors
 from .verifier import verify_evidence
 
@@ -19,6 +19,7 @@ __all__ = [
     "Appraisal",
     "BoundedCache",
     "Caches",
+    "ChainedRimStore",
     "DeviceAppraisal",
     "DeviceEvidence",
     "DirectoryRimStore",

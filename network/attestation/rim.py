@@ -81,6 +81,16 @@ class DirectoryRimStore:
         return path.read_bytes() if path.is_file() else None
 
 
+@dataclass(frozen=True, slots=True)
+class ChainedRimStore:
+    """Several stores, asked in order; the first that knows an id answers."""
+
+    stores: tuple[RimStore, ...]
+
+    def get(self, rim_id: str) -> bytes | None:
+        return next((xml for store in self.stores if (xml := store.get(rim_id)) is not None), None)
+
+
 def load_rim(xml: bytes) -> Rim:
     """Verify a manifest's signature and links and read it, or raise :class:`RimError`."""
     if len(xml) > MAX_RIM_BYTES:

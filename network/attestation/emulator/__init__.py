@@ -8,14 +8,24 @@ where a deployment adds them to its trust anchors. Key material is made per inst
 
 from .authority import EmulatorAuthority
 from .gpu import Behaviour, EmulatedGpu, Firmware
+from .installation import (
+    EmulatorInstallationError,
+    emulator_prepare,
+    emulator_rims,
+    emulator_trust,
+)
 from .manifests import driver_manifest, firmware_manifests, manifests_write, vbios_manifest
 
 __all__ = [
     "Behaviour",
     "EmulatedGpu",
     "EmulatorAuthority",
+    "EmulatorInstallationError",
     "Firmware",
     "driver_manifest",
+    "emulator_prepare",
+    "emulator_rims",
+    "emulator_trust",
     "firmware_manifests",
     "manifests_write",
     "vbios_manifest",
