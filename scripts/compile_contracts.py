@@ -5,9 +5,10 @@ Usage::
     python scripts/compile_contracts.py            # writes chain/abi/<Contract>.json
     python scripts/compile_contracts.py --check    # exit 1 where chain/abi differs from the sources
 
-The compiler is npm's ``solc`` and the libraries are npm's ``@openzeppelin/contracts``, both from ``node_modules``; node
-itself comes from PATH (or ``ALTHING_NODE``). The same sources give the same bytes on every machine: the settings leave
-the metadata hash out, and source names are relative to the checkout.
+The compiler is npm's ``solc`` and the libraries are npm's ``@openzeppelin/contracts``, both from
+``node_modules``; node itself comes from PATH (or ``ALTHING_NODE``). The same sources give the same
+bytes on every machine: the settings leave the metadata hash out, and source names are relative to
+the checkout.
 """
 
 from __future__ import annotations

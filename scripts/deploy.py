@@ -5,12 +5,13 @@ On any network of Ape's, with an account of Ape's::
     ape run deploy --network ethereum:sepolia:node --account NAME --profile production \
         --guardian 0x.. --attestor 0x.. --holders genesis.csv
 
-Without a terminal, against a node's address (a local chain uses the first account of anvil's mnemonic)::
+Without a terminal, against a node's address (a local chain uses anvil's first account)::
 
-    python scripts/deploy.py --rpc-url http://127.0.0.1:8545 --profile tests --out deployments/31337.json
+    python scripts/deploy.py --rpc-url http://127.0.0.1:8545 --profile tests --out FILE
 
-From Python, inside a connected Ape network: `deploy`. The passphrase of a keystore account comes from the terminal or
-from ``APE_ACCOUNTS_<name>_PASSPHRASE``. Exit status 1: refused, or unsafe; nothing is written then.
+From Python, inside a connected Ape network: `deploy`. The passphrase of a keystore account comes
+from the terminal or from ``APE_ACCOUNTS_<name>_PASSPHRASE``. Exit status 1: refused, or unsafe;
+nothing is written then.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def ape_connected(rpc_url: str) -> Iterator[None]:
 
 
 def _network_choice(rpc_url: str) -> str:
-    """A local development chain gets Ape's local network with its test accounts, any other its address."""
+    """Choose Ape's local network, which has test accounts, for a local chain; else the address."""
     import requests
 
     call = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}

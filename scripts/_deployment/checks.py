@@ -1,18 +1,19 @@
 """Reading every role and setting back from the chain.
 
-A deployment that leaves the deployer, or anyone unnamed, a power is refused: its file is not written, so nothing of
-Althing will use it.
+A deployment that leaves the deployer, or anyone unnamed, a power is refused: its file is not written, so nothing
+of Althing will use it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from eth_utils import is_checksum_address, keccak
+
 from _deployment.errors import DeploymentRefused, DeploymentUnsafe
 from _deployment.parameters import genesis_definitions
 from _deployment.profiles import LOCAL_CHAIN_ID, Plan
 from _deployment.steps import ROUTINE_FUNCTIONS, ZERO_ADDRESS, Contracts, selector
-from eth_utils import is_checksum_address, keccak
 
 DEFAULT_ADMIN_ROLE = b"\0" * 32
 ROLE_NAMES = {
@@ -32,8 +33,8 @@ def plan_check(plan: Plan, *, deployer: str, chain_id: int) -> None:
     """
     if plan.profile.local_only and chain_id != LOCAL_CHAIN_ID:
         raise DeploymentRefused(
-            f"The profile {plan.profile.name} is for a local chain ({LOCAL_CHAIN_ID}), not for chain"
-            f" {chain_id}: its keys are public and its delays are seconds. Use production."
+            f"The profile {plan.profile.name} is for a local chain ({LOCAL_CHAIN_ID}), not for"
+            f" chain {chain_id}: its keys are public and its delays are seconds. Use production."
         )
     duties = {"guardian": plan.guardian, "attestor": plan.attestor}
     for duty, address in duties.items():
@@ -69,7 +70,7 @@ def deployment_check(contracts: Contracts, plan: Plan, *, deployer: str) -> None
 
 
 def role_members(instance: Any, first_block: int) -> dict[str, set[str]]:
-    """Return who holds each role of an AccessControl contract, from its events since `first_block`."""
+    """Return who holds each role of an AccessControl contract, from its events."""
     members: dict[str, set[str]] = {name: set() for name in ROLE_NAMES.values()}
     changes = [
         (log.block_number, log.log_index, log.event_name, log.event_arguments)

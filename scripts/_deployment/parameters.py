@@ -1,7 +1,8 @@
 """The parameters' data file as what the contract takes.
 
-The columns of ``contracts/parameters.csv`` are explained in ``contracts/README.md``. Only keys that the running code
-reads (`reader` A) are loaded at genesis; the others are defined by vote with the code that reads them.
+The columns of ``contracts/parameters.csv`` are explained in ``contracts/README.md``. Only keys that
+the running code reads (`reader` A) are loaded at genesis; the others are defined by vote with the
+code that reads them.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class Profile:
     threshold_wei: int = 0
     threshold_bps: int = 0
     quorum_numerator: int = 4
-    token_name: str = "Althing"
-    token_symbol: str = "ALT"
+    token_name: str = "Althing"  # noqa: S105 (a name, no secret)
+    token_symbol: str = "ALT"  # noqa: S105 (a symbol, no secret)
     cap_wei: int = 100_000_000 * ALT
     # A fiftieth of the cap: what a captured vote could mint before anyone can leave stays small.
     yearly_mint_max_wei: int = 2_000_000 * ALT
@@ -108,7 +108,8 @@ class Holder:
 class Plan:
     """Everything a deployment needs to know before the first transaction.
 
-    `guardian` and `attestor` are EIP-55 addresses; the attestor is the attestation service's account.
+    `guardian` and `attestor` are EIP-55 addresses; the attestor is the attestation service's
+    account.
     """
 
     profile: Profile

@@ -1,7 +1,8 @@
 """Deploying the contracts so that the deployer never holds a power it would have to give up.
 
-The addresses of the later contracts follow from the deployer's nonce (EIP-161: keccak256(rlp([sender, nonce]))), so each
-constructor names its owners at once. The one power the deployer has is to define the first parameters, until `seal`.
+The addresses of the later contracts follow from the deployer's nonce (EIP-161:
+keccak256(rlp([sender, nonce]))), so each constructor names its owners at once. The one power the
+deployer has is to define the first parameters, until `seal`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import rlp
+from eth_utils import keccak, to_canonical_address, to_checksum_address
+
 from _deployment.errors import DeploymentUnsafe
 from _deployment.parameters import chunks, genesis_definitions
 from _deployment.profiles import Plan
-from eth_utils import keccak, to_canonical_address, to_checksum_address
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "chain" / "abi"
 ZERO_ADDRESS = "0x" + "00" * 20
 # About 3 million gas a transaction, well below any chain's limit for one.
 DEFINITIONS_PER_TRANSACTION = 11
-# These protect themselves by bounds, rate limits and vetoes, so a vote on them need not wait longer.
+# These protect themselves by bounds, rate limits and vetoes, so a vote on them need not wait
+# longer.
 ROUTINE_FUNCTIONS = {"NetworkParameters": ("set", "withdraw", "undo")}
 ORDER = (
     "TimelockController",
@@ -79,7 +82,7 @@ def selector(name: str, function: str) -> bytes:
 
 
 def predict_addresses(deployer: str, nonce: int) -> dict[str, str]:
-    """Return where each contract will be, if the deployer's next transactions are the deployments."""
+    """Return where each contract will be, if the deployer does nothing else meanwhile."""
     sender = to_canonical_address(deployer)
     return {
         name: to_checksum_address(keccak(rlp.encode([sender, nonce + position]))[12:])
@@ -117,7 +120,7 @@ def deploy_contracts(account: Any, plan: Plan, *, now_s: int, report: Report) ->
 def constructor_arguments(
     plan: Plan, addresses: dict[str, str], *, now_s: int
 ) -> dict[str, tuple[Any, ...]]:
-    """Return each constructor's arguments. `now_s` is the chain's time, which may not be the wall's."""
+    """Return each constructor's arguments. `now_s` is the chain's time, not the wall's."""
     profile = plan.profile
     timelock, governor = addresses["TimelockController"], addresses["AlthingGovernor"]
     treasury = [(timelock, profile.treasury_wei)] if profile.treasury_wei else []
