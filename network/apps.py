@@ -2,5 +2,16 @@ from django.apps import AppConfig
 
 
 class NetworkConfig(AppConfig):
+    """Parameters, nodes and what the nodes prove. Knows the chain and no other app."""
+
     name = "network"
     verbose_name = "Network"
+
+    def ready(self) -> None:
+        # Here and not at the top: models cannot be imported before the apps are ready.
+        from chain.projections import register_projector
+        from network import projectors
+
+        register_projector(projectors.ParametersProjector())
+        register_projector(projectors.ParameterSetsProjector())
+        register_projector(projectors.NodesProjector())

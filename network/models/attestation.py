@@ -113,7 +113,9 @@ class Verdict(models.Model):
     sentence = models.CharField(max_length=500)
     emulated = models.BooleanField(default=False)
     judged_at = models.DateTimeField(db_index=True)
-    #: received_at + attest.ttl of the policy it was judged by.
+    #: When the report was received: freshness counts from here, however late it is judged.
+    evidence_at = models.DateTimeField()
+    #: evidence_at + attest.ttl of the policy it was judged by.
     fresh_until = models.DateTimeField()
     #: The Attestation Result as a signed JWT (EAR); empty when the service has no key.
     ear_jwt = models.TextField(blank=True)

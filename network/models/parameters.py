@@ -90,7 +90,7 @@ class Parameter(models.Model):
     #: In force by vote at ``valued_at``: what a new set must expect.
     voted_value = models.CharField(max_length=80)
     valued_at = models.DateTimeField()
-    #: What ``get(key)`` answered at the block whose number follows: the check of our own arithmetic.
+    #: What ``get(key)`` answered at the block that follows: the check of our own arithmetic.
     chain_value = models.CharField(max_length=80, default="")
     chain_value_block = models.BigIntegerField(null=True)
     #: The set whose change is in force; 0 for the value it was defined with.
