@@ -1,16 +1,21 @@
 """What a projector may know of a key: its canonical logs and reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import F, QuerySet
 
 from chain import conf
 from chain.contracts import codec_load
-from chain.indexer.reads import read_request
+from chain.indexer.reads import ReadRequest, read_request
 from chain.models import Block, ChainRead, KeyTouch, Log
 from chain.projections import DecodedLog, Read
 from chain.rpc.types import BlockHeader
+
+#: (address, keccak of calldata).
+ReadKey = tuple[bytes, bytes]
+#: (did not revert, returned bytes, block number).
+Answer = tuple[bool, bytes, int]
 
 
 def log_decode(row: Log) -> DecodedLog:
@@ -33,11 +38,17 @@ def log_decode(row: Log) -> DecodedLog:
 class History:
     """The canonical history of one projector's key.
 
-    ``batch_logs`` are logs by key, loaded once for all keys of a batch.
+    ``batch_logs`` are logs by key and ``known_reads`` newest answers, each loaded once for
+    all keys of a batch.
     """
 
     def __init__(
-        self, *, projector: str, key: str, batch_logs: Mapping[str, list[DecodedLog]] | None = None
+        self,
+        *,
+        projector: str,
+        key: str,
+        batch_logs: Mapping[str, list[DecodedLog]] | None = None,
+        known_reads: dict[ReadKey, Answer | None] | None = None,
     ) -> None:
         self._chain_id = conf.chain_id()
         self._projector = projector
@@ -45,6 +56,7 @@ class History:
         self._logs: dict[tuple[str, str], list[DecodedLog]] = {}
         if batch_logs is not None:
             self._logs[(projector, key)] = batch_logs.get(key, [])
+        self._reads = {} if known_reads is None else known_reads
         self._block: BlockHeader | None = None
 
     def logs(
@@ -68,19 +80,13 @@ class History:
     def read_at(self, read: Read) -> tuple[Any, int] | None:
         """The newest canonical answer and the number of the block it was read at."""
         request = read_request(read)
-        row = (
-            ChainRead.objects.filter(
-                chain_id=self._chain_id,
-                address=request.address,
-                calldata_hash=request.calldata_hash,
-                canonical=True,
-            )
-            .order_by("-block_number")
-            .first()
-        )
-        if row is None or not row.ok:
+        place = (request.address, request.calldata_hash)
+        if place not in self._reads:
+            self._reads.update(reads_newest([request]))
+        answer = self._reads[place]
+        if answer is None or not answer[0]:
             return None
-        return request.decode(row.value), row.block_number
+        return request.decode(answer[1]), answer[2]
 
     def sibling_logs(self, transaction_hash: bytes) -> list[DecodedLog]:
         """All canonical logs of ours in the same transaction, in order."""
@@ -137,4 +143,27 @@ def logs_by_key(*, projector: str, keys: Iterable[str]) -> dict[str, list[Decode
     for row in rows:
         log = decoded.get(row.pk) or decoded.setdefault(row.pk, log_decode(row))
         found.setdefault(row.touched_key, []).append(log)
+    return found
+
+
+def reads_newest(requests: Sequence[ReadRequest]) -> dict[ReadKey, Answer | None]:
+    """The newest canonical answer to each request, in one query; None where never made."""
+    found: dict[ReadKey, Answer | None] = {
+        (request.address, request.calldata_hash): None for request in requests
+    }
+    if not found:
+        return found
+    rows = (
+        ChainRead.objects.filter(
+            chain_id=conf.chain_id(),
+            canonical=True,
+            address__in={address for address, _ in found},
+            calldata_hash__in={calldata_hash for _, calldata_hash in found},
+        )
+        .order_by("address", "calldata_hash", "-block_number")
+        .distinct("address", "calldata_hash")
+    )
+    for row in rows:
+        if (row.address, row.calldata_hash) in found:
+            found[(row.address, row.calldata_hash)] = (row.ok, row.value, row.block_number)
     return found

@@ -1,0 +1,133 @@
+"""One transaction per batch: blocks, logs, reads, projections and cursor, or nothing.
+
+The cursor row is lock, fence and checkpoint at once: a batch builds on the (number, hash) it
+was fetched for and is refused when the cursor stands anywhere else. So indexers may be many,
+die anywhere and deliver twice.
+"""
+
+from django.db import transaction
+
+from chain import clock, conf
+from chain.indexer import writer
+from chain.indexer.batch import Batch, StoredRead
+from chain.indexer.planner import Position
+from chain.indexer.project import keys_recompute
+from chain.indexer.reads import ReadRequest
+from chain.models import Cursor
+from chain.rpc.client import RpcClient
+from chain.rpc.types import BlockHeader
+
+
+class CursorMoved(Exception):
+    """Another indexer committed first, or the index was halted. Look again; nothing is lost."""
+
+    code = "cursor_moved"
+
+
+class ChainMismatch(Exception):
+    """The node serves another chain than CHAIN_ID says."""
+
+    code = "chain_mismatch"
+
+
+def cursor_lock(base: Position) -> Cursor:
+    """Lock the cursor, provided it still stands at ``base``.
+
+    Raises:
+        CursorMoved
+    """
+    cursor = Cursor.objects.select_for_update().get(chain_id=conf.chain_id())
+    if cursor.state != Cursor.State.RUNNING or (cursor.number, cursor.hash) != (
+        base.number,
+        base.hash,
+    ):
+        raise CursorMoved(f"The cursor stands at {cursor.number}, not {base.number}.")
+    return cursor
+
+
+def cursor_start(client: RpcClient, *, first_block: int) -> Cursor:
+    """Create the cursor just below the deployment's first block.
+
+    Raises:
+        ChainMismatch: the node is of another chain.
+        RpcError
+    """
+    chain_id = client.chain_id()
+    if chain_id != conf.chain_id():
+        raise ChainMismatch(f"The node serves chain {chain_id}, CHAIN_ID is {conf.chain_id()}.")
+    start = client.header(max(0, first_block - 1))
+    moment = clock.now()
+    with transaction.atomic():
+        cursor, created = Cursor.objects.get_or_create(
+            chain_id=chain_id,
+            defaults={
+                "number": start.number,
+                "hash": start.hash,
+                "timestamp": start.timestamp,
+                "indexed_at": moment,
+                "seen_at": moment,
+            },
+        )
+        if created:
+            writer.blocks_write([start])
+    return cursor
+
+
+def batch_commit(batch: Batch) -> int:
+    """Store a batch and move the cursor to its end; return the number of keys recomputed.
+
+    Raises:
+        CursorMoved: nothing was stored.
+    """
+    with transaction.atomic():
+        cursor = cursor_lock(batch.base)
+        writer.blocks_write(batch.blocks)
+        writer.logs_write(batch.logs)
+        writer.reads_write(batch.reads)
+        writer.touches_write(batch.touched, batch.end)
+        count = keys_recompute(batch.touched, requests=[_request(read) for read in batch.reads])
+        cursor_move(
+            cursor,
+            to=batch.end,
+            head=batch.head,
+            finalized_number=batch.finalized_number,
+            window_blocks=batch.window_blocks,
+        )
+    return count
+
+
+def _request(read: StoredRead) -> ReadRequest:
+    return ReadRequest(read.address, read.calldata, read.calldata_hash, None)
+
+
+def cursor_move(
+    cursor: Cursor,
+    *,
+    to: BlockHeader,
+    head: BlockHeader,
+    finalized_number: int,
+    window_blocks: int | None = None,
+) -> None:
+    """Move the locked cursor by compare-and-swap.
+
+    Raises:
+        CursorMoved: the row changed under the lock, which only a second writer by hand can do.
+    """
+    moment = clock.now()
+    moved = Cursor.objects.filter(
+        pk=cursor.pk, number=cursor.number, hash=cursor.hash, state=Cursor.State.RUNNING
+    ).update(
+        number=to.number,
+        hash=to.hash,
+        timestamp=to.timestamp,
+        head_number=max(head.number, to.number),
+        head_timestamp=max(head.timestamp, to.timestamp),
+        # What was final stays final, whatever a lagging node says.
+        finalized_number=max(cursor.finalized_number, finalized_number),
+        window_blocks=window_blocks or cursor.window_blocks,
+        indexed_at=moment,
+        seen_at=moment,
+        error="",
+    )
+    if not moved:
+        raise CursorMoved("The cursor changed while it was locked.")

@@ -1,0 +1,198 @@
+"""The indexer: look, plan, fetch, commit; again."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db import transaction
+
+from chain import clock, conf
+from chain.client import rpc_client
+from chain.deployment import deployment
+from chain.indexer import fetch, planner, writer
+from chain.indexer.commit import CursorMoved, batch_commit, cursor_start
+from chain.indexer.reorg import reorg_handle
+from chain.models import Block, Cursor
+from chain.rpc.client import RpcClient
+from chain.rpc.errors import BlockUnknown, Inconsistent, RangeTooLarge, RpcError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two writes of "the node answered" while nothing happens.
+_SEEN_EVERY_S = 5
+#: Blocks between two prunings of headers.
+_PRUNE_EVERY = 256
+#: Seconds waited after the first failure of the node, and at most.
+_BACKOFF_S = (0.5, 15.0)
+
+
+class Outcome(StrEnum):
+    """What one step did."""
+
+    IDLE = "idle"
+    STALE = "stale"
+    INDEXED = "indexed"
+    REORGANISED = "reorganised"
+    HALTED = "halted"
+    CONTENDED = "contended"
+
+
+@dataclass(slots=True)
+class Step:
+    """One step's outcome; ``blocks`` counts the blocks it moved the cursor by."""
+
+    outcome: Outcome
+    blocks: int = 0
+
+
+class Indexer:
+    """One process's indexer. Any number may run; the cursor row decides.
+
+    ``reached`` is told the name of each point where a crash is interesting (for tests).
+    """
+
+    def __init__(
+        self, client: RpcClient | None = None, *, reached: Callable[[str], None] | None = None
+    ) -> None:
+        self.client = client or rpc_client()
+        self._reached = reached or (lambda name: None)
+        self._head_number = 0
+
+    def step(self) -> Step:
+        """Look once and do what there is to do: one block, a few, or one window.
+
+        Raises:
+            RpcError, DeploymentInvalid, ChainMismatch: nothing was stored.
+        """
+        cursor = Cursor.objects.filter(chain_id=conf.chain_id()).first()
+        if cursor is None:
+            cursor = cursor_start(self.client, first_block=deployment().first_block)
+        if cursor.state != Cursor.State.RUNNING:
+            return Step(Outcome.HALTED)
+        try:
+            return self._step(cursor)
+        except CursorMoved:
+            return Step(Outcome.CONTENDED)
+        except Inconsistent as error:
+            error_note(cursor, f"The node contradicts itself: {error.detail}")
+            raise
+
+    def _step(self, cursor: Cursor) -> Step:
+        position = planner.Position(cursor.number, cursor.hash)
+        ahead = planner.hot_ahead(position=cursor.number, head=self._head_number)
+        seen = fetch.observe(self.client, position=position, ahead=ahead)
+        self._head_number = seen.head.number
+        self._reached("observed")
+        plan = planner.plan(
+            position=position,
+            seen=seen,
+            reorg_window=conf.reorg_window(),
+            window_blocks=cursor.window_blocks,
+            hash_at_head=self._hash_at(seen.head.number, cursor),
+        )
+        if isinstance(plan, planner.Idle):
+            return self._idle(cursor, stale=plan.stale)
+        if isinstance(plan, planner.Reorg):
+            event = reorg_handle(self.client, cursor=cursor)
+            logger.warning("Reorganisation: %s", event)
+            return Step(Outcome.HALTED if event.halted else Outcome.REORGANISED)
+        if isinstance(plan, planner.Window):
+            return self._window(cursor, plan, seen)
+        return self._hot(position, plan, seen)
+
+    def _hash_at(self, number: int, cursor: Cursor) -> bytes | None:
+        if number >= cursor.number:
+            return None
+        row = Block.objects.filter(chain_id=cursor.chain_id, number=number, canonical=True).first()
+        return row.hash if row else None
+
+    def _idle(self, cursor: Cursor, *, stale: bool) -> Step:
+        moment = clock.now()
+        error = "The node is behind what is already indexed." if stale else ""
+        silent_s = (moment - cursor.seen_at).total_seconds()
+        if error != cursor.error or silent_s > _SEEN_EVERY_S:
+            Cursor.objects.filter(pk=cursor.pk).update(seen_at=moment, error=error)
+        return Step(Outcome.STALE if stale else Outcome.IDLE)
+
+    def _window(self, cursor: Cursor, plan: planner.Window, seen: planner.Observation) -> Step:
+        base = planner.Position(cursor.number, cursor.hash)
+        try:
+            batch = fetch.batch_of_window(
+                self.client,
+                base=base,
+                window=plan,
+                window_blocks=cursor.window_blocks,
+                seen=seen,
+            )
+        except RangeTooLarge:
+            smaller = planner.window_shrink(plan.end - cursor.number)
+            Cursor.objects.filter(pk=cursor.pk).update(window_blocks=smaller)
+            if plan.end == cursor.number + 1:
+                raise  # one block cannot be split; the node's limit must change
+            return Step(Outcome.INDEXED)
+        self._reached("fetched")
+        batch_commit(batch)
+        self._reached("committed")
+        return Step(Outcome.INDEXED, batch.end.number - base.number)
+
+    def _hot(
+        self, position: planner.Position, plan: planner.Hot, seen: planner.Observation
+    ) -> Step:
+        count = 0
+        for block in plan.blocks:
+            try:
+                batch = fetch.batch_of_block(self.client, base=position, block=block, seen=seen)
+            except BlockUnknown:
+                break  # the node left this block meanwhile; the next look finds out
+            self._reached("fetched")
+            batch_commit(batch)
+            self._reached("committed")
+            position = planner.Position(block.number, block.hash)
+            count += 1
+            if block.number % _PRUNE_EVERY == 0:
+                writer.headers_prune(below=block.number - 2 * conf.reorg_window())
+        return Step(Outcome.INDEXED, count)
+
+
+def error_note(cursor: Cursor, text: str) -> None:
+    """Show on the pages why indexing does not advance."""
+    with transaction.atomic():
+        Cursor.objects.filter(pk=cursor.pk).exclude(error=text).update(error=text)
+
+
+def index_until_head(*, seconds: float | None = None, indexer: Indexer | None = None) -> Step:
+    """Step until there is nothing to do, or ``seconds`` are over; return the last step.
+
+    Raises:
+        RpcError
+    """
+    indexer = indexer or Indexer()
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        step = indexer.step()
+        if step.outcome in (Outcome.IDLE, Outcome.STALE, Outcome.HALTED):
+            return step
+        if deadline is not None and time.monotonic() > deadline:
+            return step
+
+
+def index_forever(*, poll_s: float, stop: Callable[[], bool]) -> None:
+    """Follow the chain until ``stop()``; a failing node is asked again, ever more slowly."""
+    indexer = Indexer()
+    backoff_s = _BACKOFF_S[0]
+    while not stop():
+        try:
+            step = index_until_head(seconds=5, indexer=indexer)
+        except RpcError as error:
+            logger.warning("The node: %s (%s)", error.detail, error.code)
+            time.sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, _BACKOFF_S[1])
+            continue
+        backoff_s = _BACKOFF_S[0]
+        if step.outcome == Outcome.HALTED:
+            logger.error("Indexing is halted by a deep reorganisation; run resolve_reorg.")
+            time.sleep(_BACKOFF_S[1])
+        elif step.outcome != Outcome.INDEXED:
+            time.sleep(poll_s)
