@@ -1,5 +1,5 @@
 // The functions people sign. tests/abi.test.ts holds them against the contracts' own ABI.
-import { parseAbi } from "abitype";
+import { parseAbi } from "viem/utils";
 
 export const governorAbi = parseAbi([
   "function castVote(uint256 proposalId, uint8 support) returns (uint256)",

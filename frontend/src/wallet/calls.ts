@@ -1,5 +1,6 @@
 // Calls as people see them (function, arguments) and as the chain sees them (target, data).
-import { encodeFunctionData, keccak256, type Hex } from "viem/utils";
+import type { Hex } from "viem";
+import { encodeFunctionData, keccak256 } from "viem/utils";
 import { fact } from "../lib/dom";
 import { governorAbi, tokenAbi } from "./abi";
 

@@ -28,6 +28,7 @@ export async function signIn(always = false): Promise<void> {
   const run = async () => {
     modal.foot.replaceChildren(button("Cancel", modal.close));
     try {
+      if (always) await accountsReopen(wallet);
       await steps(wallet, text, (sentence) => (say.textContent = sentence));
       modal.close();
     } catch (error) {
@@ -44,6 +45,16 @@ export async function signIn(always = false): Promise<void> {
     }
   };
   await run();
+}
+
+/** Lets the person choose another account, where the wallet can ask (EIP-2255). */
+async function accountsReopen(wallet: Wallet): Promise<void> {
+  try {
+    await ask(wallet, "wallet_requestPermissions", [{ eth_accounts: {} }]);
+  } catch (error) {
+    // Few wallets can; the others go on with the account they offer.
+    if (error instanceof WalletError && error.kind === "rejected") throw error;
+  }
 }
 
 async function steps(wallet: Wallet, text: HTMLElement, say: (sentence: string) => void): Promise<void> {
