@@ -6,10 +6,10 @@ from typing import Any
 
 
 class GovernanceError(Exception):
-    """Base. ``status`` is the HTTP status the API answers with; ``data`` is JSON-safe."""
+    """Base. ``http_status`` is the HTTP status the API answers with; ``data`` is JSON-safe."""
 
     code = "governance_error"
-    status = 400
+    http_status = 400
 
     def __init__(self, detail: str, *, code: str | None = None, **data: Any) -> None:
         super().__init__(detail)
@@ -22,46 +22,46 @@ class NotFound(GovernanceError):
     """There is no such thing, or it is not yours to see."""
 
     code = "not_found"
-    status = 404
+    http_status = 404
 
 
 class NotAllowed(GovernanceError):
     """It exists, but this account may not do that."""
 
     code = "not_allowed"
-    status = 403
+    http_status = 403
 
 
 class SignInRequired(GovernanceError):
     """Only a signed-in account may do that."""
 
     code = "sign_in_required"
-    status = 401
+    http_status = 401
 
 
 class Conflict(GovernanceError):
     """It changed meanwhile, or was done already."""
 
     code = "conflict"
-    status = 409
+    http_status = 409
 
 
 class InputInvalid(GovernanceError):
     """The request says something that cannot be."""
 
     code = "input_invalid"
-    status = 400
+    http_status = 400
 
 
 class TooManyRequests(GovernanceError):
     """Slow down. ``data["retry_after_s"]`` says for how long."""
 
     code = "too_many_requests"
-    status = 429
+    http_status = 429
 
 
 class ChainUnavailable(GovernanceError):
     """The node did not answer; nothing was changed. Try again."""
 
     code = "chain_unavailable"
-    status = 503
+    http_status = 503

@@ -1,15 +1,2 @@
-"""What a proposal does: reading its calls, building them, and previewing a proposal."""
-
-from governance.actions.build import build_custom_call, build_parameter_set, build_transfer
-from governance.actions.decode import DecodedAction, decode_action
-from governance.actions.preview import ProposalPreview, proposal_preview
-
-__all__ = [
-    "DecodedAction",
-    "ProposalPreview",
-    "build_custom_call",
-    "build_parameter_set",
-    "build_transfer",
-    "decode_action",
-    "proposal_preview",
-]
+"""What a proposal does: reading its calls (``decode``), building them (``build``), and previewing
+a whole proposal (``preview``). Import from the modules: ``decode`` must not load ``preview``."""

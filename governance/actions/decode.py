@@ -5,7 +5,7 @@ Nothing here fails on strange input: what cannot be read is ``unknown`` and keep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from chain.contracts import contract, contract_at, contract_at_name
 from chain.decoding import AbiError
 from governance.actions.describe import Reading, describe_call, describe_payment
 from governance.actions.parameters import ParameterInfo, parameter_infos
+from governance.models.proposals import ProposalKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,18 @@ def decode_action(
         infos=infos,
     )
     return _action(index, target, value_wei, calldata, name, function, args, reading)
+
+
+def proposal_kind(actions: Sequence[DecodedAction], *, is_constitutional: bool) -> str:
+    """What a proposal of these actions mostly does; see ``ProposalKind``."""
+    kinds = {action.kind for action in actions}
+    if kinds and kinds <= {"transfer_eth", "transfer_erc20", "mint"}:
+        return ProposalKind.TREASURY
+    if is_constitutional:
+        return ProposalKind.CONSTITUTIONAL
+    if kinds and kinds <= {"parameter_set"}:
+        return ProposalKind.PARAMETER
+    return ProposalKind.CUSTOM
 
 
 def _action(

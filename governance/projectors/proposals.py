@@ -11,10 +11,9 @@ from django.db.models import Max, Q
 from chain.contracts import text_to_bytes
 from chain.projections import BlockHeader, DecodedLog, History, Projector, Read
 from chain.signatures import keccak
-from governance.actions.decode import DecodedAction, decode_action
+from governance.actions.decode import DecodedAction, decode_action, proposal_kind
 from governance.actions.parameters import parameter_infos
 from governance.models import Proposal, ProposalAction, RoutineCall
-from governance.models.proposals import ProposalKind
 from governance.projectors.settings import ROUTINE_KEY, routine_calls
 from governance.projectors.times import moment
 from governance.proposal_ids import timelock_operation_id
@@ -131,7 +130,7 @@ def _proposal_build(created: DecodedLog, history: History) -> Proposal:
             args["targets"], args["values"], args["calldatas"], description_hash
         ),
     )
-    proposal.kind = _kind(proposal.is_constitutional, _decoded(created))
+    proposal.kind = proposal_kind(_decoded(created), is_constitutional=proposal.is_constitutional)
     _lifecycle(proposal, history)
     return proposal
 
@@ -189,15 +188,6 @@ def _decoded(created: DecodedLog) -> list[DecodedAction]:
         decode_action(index=index, target=target, value_wei=value, calldata=data, infos=infos)
         for index, (target, value, data) in enumerate(calls)
     ]
-
-
-def _kind(is_constitutional: bool, actions: list[DecodedAction]) -> ProposalKind:
-    kinds = {action.kind for action in actions}
-    if kinds and kinds <= {"parameter_set"}:
-        return ProposalKind.CONSTITUTIONAL if is_constitutional else ProposalKind.PARAMETER
-    if kinds and kinds <= {"transfer_eth", "transfer_erc20", "mint"}:
-        return ProposalKind.TREASURY
-    return ProposalKind.CONSTITUTIONAL if is_constitutional else ProposalKind.CUSTOM
 
 
 def _actions_write(proposal: Proposal, created: DecodedLog) -> None:
