@@ -1,0 +1,160 @@
+"""Makes the demo's world: engines, contracts, history, index. Each step says what it does."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from config.embedded import AnvilServer, Supervisor
+from demo.chain import LocalChain
+from demo.fleet import fleet_register
+from demo.history import (
+    DAY_S,
+    EPISODES,
+    HISTORY_DAYS,
+    Parliament,
+    history_play,
+    parliament_found,
+)
+from demo.keys import ear_key_make, keeper_make
+from demo.settings import ACCOUNTS, BASE_DIR, DemoFolder, environment
+
+KEEPER_GAS_MONEY_WEI = 100 * 10**18
+
+
+class StepFailed(RuntimeError):
+    """A command of the set-up failed; its output is the message."""
+
+
+@dataclass
+class World:
+    """A running demo: its folder, its chain and its people."""
+
+    folder: DemoFolder
+    port: int
+    chain: LocalChain
+    parliament: Parliament
+    environment: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Say what happens, then how long it took."""
+    print(f"  {text} ...", end="", flush=True, file=sys.stderr)
+    started = time.monotonic()
+    yield
+    print(f" {time.monotonic() - started:.1f} s", file=sys.stderr)
+
+
+def run(command: list[str], variables: dict[str, str]) -> None:
+    """Run one command of the set-up.
+
+    Raises:
+        StepFailed: it exited non-zero.
+    """
+    done = subprocess.run(
+        command, cwd=BASE_DIR, env={**os.environ, **variables}, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise StepFailed(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-4000:]}")
+
+
+@contextmanager
+def engines_run(folder: DemoFolder) -> Iterator[Supervisor]:
+    """Start PostgreSQL, Valkey and anvil; a torso of an earlier start is removed first."""
+    fresh = not folder.complete.exists()
+    if fresh and folder.root.exists():
+        shutil.rmtree(folder.root)
+    anvil = AnvilServer(
+        folder.root / "anvil",
+        accounts=ACCOUNTS,
+        state_file=folder.chain_state,
+        genesis_at_s=int(time.time()) - HISTORY_DAYS * DAY_S if fresh else None,
+        # The history's blocks come faster than one a second.
+        extra=("--order", "fifo"),
+    )
+    supervisor = Supervisor(folder.root / "engines", durable=False, anvil=anvil)
+    with supervisor:
+        if fresh and supervisor.postgres is not None:
+            _database_empty(supervisor.postgres.url("postgres"), supervisor.database)
+        yield supervisor
+
+
+def _database_empty(url: str, name: str) -> None:
+    """Make the database anew: an earlier start may have left a torso in the cluster."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for command in ("DROP DATABASE IF EXISTS {}", "CREATE DATABASE {}"):
+            connection.execute(sql.SQL(command).format(sql.Identifier(name)))
+
+
+def world_build(folder: DemoFolder, engines: Supervisor, *, port: int) -> World:
+    """Make everything at the first start; at a later one, find it again."""
+    variables = environment(folder, port=port) | engines.environment()
+    if folder.complete.exists():
+        return _world_reopen(folder, variables, port=port)
+    with step("Making keys"):
+        keeper = keeper_make(folder)
+        ear_key_make(folder)
+    with step("Deploying the contracts with Ape"):
+        _deploy(folder, variables)
+    chain = _chain(folder, variables)
+    chain.transact(sender=chain.accounts[0], to=keeper, value_wei=KEEPER_GAS_MONEY_WEI)
+    started_at = chain.now()
+    parliament = parliament_found(chain)
+    with step("Registering the nodes"):
+        fleet_register(chain, folder)
+    with step(f"Living through {HISTORY_DAYS} days of votes"):
+        for _line in history_play(parliament, started_at=started_at):
+            print(".", end="", flush=True, file=sys.stderr)
+    with step("Creating the database"):
+        run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], variables)
+    chain.meet_the_wall_clock()
+    with step("Opening a vote"):
+        parliament.play(EPISODES[-1], proposer=parliament.delegates[0])
+        chain.meet_the_wall_clock()
+    with step("Indexing the chain"):
+        run([sys.executable, "manage.py", "index", "--once"], variables)
+    folder.complete.write_text(json.dumps({"keeper": keeper}), encoding="utf-8")
+    return World(folder, port, chain, parliament, variables)
+
+
+def _world_reopen(folder: DemoFolder, variables: dict[str, str], *, port: int) -> World:
+    chain = _chain(folder, variables)
+    with step("Moving the chain's clock to now"):
+        chain.meet_the_wall_clock()
+    with step("Updating the database"):
+        run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], variables)
+    return World(folder, port, chain, Parliament.reopen(chain), variables)
+
+
+def _deploy(folder: DemoFolder, variables: dict[str, str]) -> None:
+    run(
+        [
+            sys.executable,
+            "scripts/deploy.py",
+            "--rpc-url",
+            variables["RPC_URL"],
+            "--profile",
+            "demo",
+            "--out",
+            str(folder.deployment),
+        ],
+        {"APE_DATA_FOLDER": str(folder.root / "ape")},
+    )
+
+
+def _chain(folder: DemoFolder, variables: dict[str, str]) -> LocalChain:
+    deployment = json.loads(folder.deployment.read_text(encoding="utf-8"))
+    return LocalChain(variables["RPC_URL"], deployment)
