@@ -7,16 +7,19 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
 BOOTSTRAP = $(PYTHON) scripts/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo demo-reset test lint lock clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 19
 
 setup: ## install everything into this folder, nothing into the system but Chromium (as root, by apt)
 	@$(BOOTSTRAP) setup
 
 demo: ## start a DAO with its history on a local chain and print its address; ONCE=1 proves the whole way and ends
 	@ONCE='$(ONCE)' $(BOOTSTRAP) demo
+
+demo-reset: ## forget the demo: the next start makes its DAO and history anew
+	rm -rf var/demo var/once
 
 test: ## every check and every test
 	@$(BOOTSTRAP) test

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -32,6 +33,7 @@ SOCKET_FOLDER_MAX_BYTES = 107 - 20
 # The line of postmaster.pid that carries the server's state (PostgreSQL's miscadmin.h,
 # LOCK_FILE_LINE_PM_STATUS).
 STATUS_LINE = 7
+CLUSTER_MARK = "cluster-id"
 ROOT_STATE = (Path("/var/lib/althing"), Path("/var/tmp/althing"))  # noqa: S108  (checked for its owner before use)
 
 
@@ -82,9 +84,10 @@ class PostgresServer:
     def remove(self) -> None:
         """Stop and delete the cluster with all its data."""
         self.stop()
-        for folder in (self._home, self.folder):
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._home is not None:
+            shutil.rmtree(self._home, ignore_errors=True)
+            self._home.with_name(f"{self._home.name}.owner").unlink(missing_ok=True)
 
     def database_create(self, name: str) -> None:
         """Create the database `name` when it is absent. Raises `EngineFailed`."""
@@ -112,12 +115,26 @@ class PostgresServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         home = self.folder / "cluster"
         if user is not None and not user.can_reach(self.folder):
-            home = root_state_folder() / f"cluster-{_path_digest(self.folder)}"
+            home = self._distant_home()
         home.mkdir(mode=0o700, exist_ok=True)
         if user is not None:
             os.chown(home, user.uid, user.gid)
         self._home = home
         return home
+
+    def _distant_home(self) -> Path:
+        """Name a cluster outside of our private folder by a random mark that is kept inside it.
+
+        Whoever deletes the folder gets a new cluster next time, and the old one is swept away.
+        """
+        state = root_state_folder()
+        mark = self.folder / CLUSTER_MARK
+        if not mark.exists():
+            mark.write_text(secrets.token_hex(8), encoding="utf-8")
+        name = f"cluster-{mark.read_text(encoding='utf-8')}"
+        (state / f"{name}.owner").write_text(str(self.folder.resolve()), encoding="utf-8")
+        remove_ownerless_clusters(state)
+        return state / name
 
     def _prepare_socket_folder(self, home: Path, user: ServiceUser | None) -> Path:
         folder = home.resolve() / "socket"
@@ -206,6 +223,20 @@ def root_state_folder() -> Path:
     raise EngineFailed(
         f"Root needs a folder of its own for PostgreSQL's data and can make none at {places}."
     )
+
+
+def remove_ownerless_clusters(state: Path) -> None:
+    """Delete the clusters in `state` whose folder is gone or has got another cluster since."""
+    for owner in state.glob("cluster-*.owner"):
+        mark = Path(owner.read_text(encoding="utf-8")) / CLUSTER_MARK
+        cluster = owner.with_suffix("")
+        if mark.exists() and cluster.name == f"cluster-{mark.read_text(encoding='utf-8')}":
+            continue
+        # EngineFailed: a server still runs on it; the next start finds it stopped.
+        with contextlib.suppress(EngineFailed):
+            clear_stale_pid(cluster / "data")
+            shutil.rmtree(cluster, ignore_errors=True)
+            owner.unlink(missing_ok=True)
 
 
 def clear_stale_pid(data: Path) -> None:

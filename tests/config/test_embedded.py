@@ -1,6 +1,7 @@
 """The embedded engines: they start, serve, stop, die with their parent, explain failures."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import redis
 
 from config.embedded import process as process_module
 from config.embedded.anvil import AnvilServer, RpcFailed, anvil_binary, rpc_call
-from config.embedded.postgres import PostgresServer, clear_stale_pid
+from config.embedded.postgres import PostgresServer, clear_stale_pid, remove_ownerless_clusters
 from config.embedded.process import Child, EngineBusy, EngineFailed, EngineMissing, ServiceUser
 from config.embedded.supervisor import Supervisor
 from config.embedded.valkey import ValkeyServer
@@ -243,3 +244,20 @@ def test_root_serves_from_a_private_folder(tmp_path: Path) -> None:
     finally:
         server.remove()
     assert not server.socket_folder.parent.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
+def test_cluster_of_a_deleted_private_folder_is_not_used_again(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    homes = []
+    for _ in range(2):
+        private.mkdir(mode=0o700)
+        server = PostgresServer(private / "pg", durable=False)
+        server.start()
+        homes.append(server.socket_folder.parent)
+        server.stop()
+        shutil.rmtree(private)
+    assert homes[0] != homes[1]
+    assert not homes[0].exists(), "the second start must sweep the first cluster away"
+    remove_ownerless_clusters(homes[1].parent)
+    assert not homes[1].exists()
