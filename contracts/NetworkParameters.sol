@@ -167,7 +167,7 @@ contract NetworkParameters is ParameterRules {
         _requireWithinBounds(key, rules, to);
         _requireChangeAllowed(key, rules, current, to);
         uint48 lapsesAt = Time.timestamp() + uint48(_votedNow(_parameter(GUARDIAN_TIGHTEN_MAX)));
-        parameter.tightenings.push(Tightening(Time.timestamp(), lapsesAt, to));
+        parameter.tightenings.push(Tightening(Time.timestamp(), lapsesAt, rules.tighten, to));
         emit ParameterTightened(key, bytes32(current), value, lapsesAt);
     }
 

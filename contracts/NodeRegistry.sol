@@ -35,7 +35,7 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
     bytes32[] private _nodeIds;
     mapping(bytes32 nodeId => Node) private _nodes;
     mapping(bytes32 nodeId => Unbond[]) private _unbonds;
-    mapping(bytes32 keysHash => bool) private _keysHashUsed;
+    mapping(address operator => mapping(bytes32 keysHash => bool)) private _keysHashUsed;
     uint256 private _totalStake;
     uint256 private _totalUnbonding;
 
@@ -236,8 +236,8 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
     }
 
     /// @inheritdoc INodeRegistry
-    function keysHashUsed(bytes32 keysHash) external view returns (bool) {
-        return _keysHashUsed[keysHash];
+    function keysHashUsed(address operator, bytes32 keysHash) external view returns (bool) {
+        return _keysHashUsed[operator][keysHash];
     }
 
     /// @inheritdoc INodeRegistry
@@ -294,10 +294,10 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
         if (keysHash == bytes32(0)) {
             revert NodeKeysInvalid(keysHash);
         }
-        if (_keysHashUsed[keysHash]) {
+        if (_keysHashUsed[msg.sender][keysHash]) {
             revert NodeKeysAlreadyUsed(keysHash);
         }
-        _keysHashUsed[keysHash] = true;
+        _keysHashUsed[msg.sender][keysHash] = true;
     }
 
     /// @dev Moves bonded stake to the node's unbonding queue.

@@ -77,7 +77,7 @@ def compile_sources() -> dict[str, dict]:
         CompilationFailed: on any error or warning, with the compiler's words.
     """
     run = subprocess.run(
-        [node_binary(), str(ROOT / "scripts" / "solc_standard_json.js")],
+        [node_binary(), str(ROOT / "scripts" / "solc-wrapper"), "--standard-json"],
         input=json.dumps(compiler_input()),
         capture_output=True,
         text=True,

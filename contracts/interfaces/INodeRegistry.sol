@@ -80,6 +80,8 @@ interface INodeRegistry {
     error NodeSuspensionTimeExceeded(bytes32 nodeId, uint256 used, uint256 max);
 
     /// @notice Registers a node of the caller and takes its stake, {requiredStake}, from the caller's allowance.
+    /// @dev The hash commits to its operator, so a copy registered by somebody else is worth nothing; used hashes are
+    /// kept per operator, so that such a copy does not stand in the way of the original either.
     function register(
         bytes32 keysHash,
         bytes32 class,
@@ -91,7 +93,7 @@ interface INodeRegistry {
     /// @notice Changes how many GPUs a node has; its stake must cover them. The operator alone.
     function updateCapacity(bytes32 nodeId, uint32 gpuCount) external;
 
-    /// @notice Replaces the node's keys; a used hash is never used again. The operator alone.
+    /// @notice Replaces the node's keys; a hash an operator used is never used again by it. The operator alone.
     function rotateKeys(bytes32 nodeId, bytes32 newKeysHash) external;
 
     /// @notice Adds stake from the caller's allowance. The operator alone.
@@ -130,7 +132,8 @@ interface INodeRegistry {
 
     function nodeIdOf(address operator, bytes32 keysHash) external view returns (bytes32);
 
-    function keysHashUsed(bytes32 keysHash) external view returns (bool);
+    /// @notice Whether an operator ever used these keys; another operator's use does not count, see {register}.
+    function keysHashUsed(address operator, bytes32 keysHash) external view returns (bool);
 
     function nodeCount() external view returns (uint256);
 

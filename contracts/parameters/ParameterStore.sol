@@ -17,9 +17,11 @@ import {INetworkParameters} from "../interfaces/INetworkParameters.sol";
 abstract contract ParameterStore is INetworkParameters {
     using Checkpoints for Checkpoints.Trace256;
 
+    /// @dev The direction is kept because the key's rules may be replaced later, which must not change the past.
     struct Tightening {
         uint48 from;
         uint48 until;
+        Direction direction;
         uint256 value;
     }
 
@@ -200,7 +202,7 @@ abstract contract ParameterStore is INetworkParameters {
         for (uint256 i = all.length; i > 0; --i) {
             Tightening storage entry = all[i - 1];
             if (timestamp >= entry.from) {
-                return timestamp < entry.until ? _stricter(parameter.spec.tighten, value, entry.value) : value;
+                return timestamp < entry.until ? _stricter(entry.direction, value, entry.value) : value;
             }
         }
     }

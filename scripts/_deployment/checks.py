@@ -1,7 +1,7 @@
 """Reading every role and setting back from the chain.
 
-A deployment that leaves the deployer, or anyone unnamed, a power is refused: its file is not written, so nothing
-of Althing will use it.
+A deployment that leaves the deployer, or anyone unnamed, a power is refused: its file is not
+written, so nothing of Althing will use it.
 """
 
 from __future__ import annotations
