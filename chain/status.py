@@ -25,6 +25,8 @@ class Freshness:
     finalized_number: int
     state: State
     detail: str
+    #: Block time (Unix s) of the newest indexed block: what deadlines are judged by. 0: none.
+    indexed_timestamp: int = 0
 
 
 def freshness() -> Freshness:
@@ -44,6 +46,7 @@ def freshness() -> Freshness:
         finalized_number=cursor.finalized_number,
         state=state,
         detail=detail,
+        indexed_timestamp=cursor.timestamp,
     )
 
 
