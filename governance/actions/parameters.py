@@ -8,6 +8,10 @@ from chain.formatting import quantity_text
 from chain.signatures import keccak
 
 
+#: Unit of each kind of the registry (INetworkParameters.Kind), as ``quantity_text`` reads it.
+_UNITS = {"SECONDS": "s", "BPS": "bps", "TOKEN_WEI": "wei", "UINT": "count"}
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterInfo:
     """What a reader needs of a parameter. ``is_numeric`` is false for BYTES32 kinds."""
@@ -31,10 +35,10 @@ def parameter_infos() -> dict[bytes, ParameterInfo]:
         bytes(row.key): ParameterInfo(
             key=bytes(row.key),
             name=row.name,
-            unit=row.unit,
+            unit=_UNITS.get(str(row.kind), ""),
             is_numeric=str(row.kind).upper() != "BYTES32",
         )
-        for row in Parameter.objects.only("key", "name", "unit", "kind")
+        for row in Parameter.objects.only("key", "name", "kind")
     }
 
 
