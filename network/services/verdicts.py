@@ -1,0 +1,200 @@
+"""Judge evidence by a policy and write down the judgement, with the policy it was made by."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from chain.formatting import duration_text
+from network.attestation import (
+    Appraisal,
+    DeviceEvidence,
+    NodeEvidence,
+    Severity,
+    Status,
+    devices_from_json,
+    ear_claims,
+    verify_evidence,
+)
+from network.attestation.appraisal import DeviceAppraisal
+from network.models import (
+    Attestation,
+    AttestationState,
+    DeviceFinding,
+    FindingSeverity,
+    Node,
+    Verdict,
+    VerdictStatus,
+)
+from network.selectors.policy import PolicySnapshot
+from network.verification import CACHES, ear_sign, manifest_store, trust_anchors
+
+#: Version of the verifier as written into its tokens.
+VERIFIER_BUILD = "althing/1"
+
+
+@transaction.atomic
+def verdict_create(
+    *,
+    node: Node,
+    attestation: Attestation,
+    devices: tuple[DeviceEvidence, ...],
+    policy: PolicySnapshot,
+    at: datetime,
+    rejudge_of: Verdict | None = None,
+) -> Verdict:
+    """Judge one report as of the time it was received and store the verdict with its policy.
+
+    Never raises for anything a node can send. Freshness counts from the report's
+    receipt, so judging late or again makes no report younger.
+    """
+    judged_by = policy.appraisal_policy()
+    appraisal = verify_evidence(
+        NodeEvidence(
+            nonce=attestation.challenge_id,
+            devices=devices,
+            inventory_signed=True,
+            gpu_class=node.gpu_class,
+            gpu_count=node.gpu_count,
+        ),
+        policy=judged_by,
+        now=attestation.received_at,
+        trust=trust_anchors(),
+        rims=manifest_store(),
+        caches=CACHES,
+    )
+    verdict = Verdict.objects.create(
+        attestation=attestation,
+        node_id=node.node_id,
+        status=VerdictStatus(appraisal.status.value),
+        tier=int(appraisal.tier),
+        required_tier=int(appraisal.required_tier),
+        policy_version=policy.version,
+        policy_hash=policy.digest,
+        policy_block=policy.block_number,
+        policy={"values": policy.values, "judged": judged_by.as_json()},
+        findings={
+            "findings": appraisal.findings_json(),
+            "devices": [_device_json(device) for device in appraisal.devices],
+        },
+        sentence=_sentence(appraisal, policy, rejudge_of),
+        emulated=appraisal.emulated,
+        judged_at=at,
+        evidence_at=attestation.received_at,
+        fresh_until=attestation.received_at + timedelta(seconds=policy.ttl_s),
+        rejudge_of=rejudge_of,
+    )
+    _findings_write(verdict, appraisal)
+    verdict.ear_jwt = ear_sign(
+        ear_claims(
+            appraisal,
+            policy=judged_by,
+            issuer=settings.SITE_URL,
+            build=VERIFIER_BUILD,
+            nonce=attestation.challenge_id,
+            token_id=f"verdict-{verdict.pk}",
+            now_s=int(at.timestamp()),
+        )
+    )
+    verdict.save(update_fields=["ear_jwt"])
+    return verdict
+
+
+@transaction.atomic
+def verdict_rejudge(*, node: Node, policy: PolicySnapshot, at: datetime) -> Verdict | None:
+    """Judge a node's newest report again under another policy; None where nothing would change.
+
+    The older verdict stays; the new one names it and both policy versions.
+    """
+    state = (
+        AttestationState.objects.select_for_update(of=("self",))
+        .select_related("latest_verdict__attestation")
+        .filter(node_id=node.node_id)
+        .first()
+    )
+    before = None if state is None else state.latest_verdict
+    if state is None or before is None or before.policy_hash == policy.digest:
+        return None
+    devices = devices_from_json(json.loads(before.attestation.evidence)["devices"])
+    verdict = verdict_create(
+        node=node,
+        attestation=before.attestation,
+        devices=devices,
+        policy=policy,
+        at=at,
+        rejudge_of=before,
+    )
+    state.latest_verdict = verdict
+    state.save(update_fields=["latest_verdict"])
+    return verdict
+
+
+def _sentence(appraisal: Appraisal, policy: PolicySnapshot, rejudge_of: Verdict | None) -> str:
+    """Say in one sentence why: the first finding that weighs most, or that all checks passed."""
+    again = ""
+    if rejudge_of is not None:
+        again = (
+            f"Judged again under policy {policy.version} (it was {rejudge_of.status} under "
+            f"policy {rejudge_of.policy_version}): "
+        )
+    findings = [*appraisal.findings, *(f for d in appraisal.devices for f in d.findings)]
+    for severity in (Severity.ERROR, Severity.WARNING):
+        worst = [finding for finding in findings if finding.severity is severity]
+        if worst:
+            more = f" ({len(worst) - 1} more)" if len(worst) > 1 else ""
+            return f"{again}{worst[0].detail}{more}"[:500]
+    if appraisal.status is Status.NONE:
+        return f"{again}The verifier could not judge this report."
+    devices = len(appraisal.devices)
+    return (
+        f"{again}{devices} device{'' if devices == 1 else 's'} proved tier "
+        f"{appraisal.tier.name}; the report counts for {duration_text(policy.ttl_s)}."
+    )
+
+
+def _findings_write(verdict: Verdict, appraisal: Appraisal) -> None:
+    severity = {
+        Severity.ERROR: FindingSeverity.ERROR,
+        Severity.WARNING: FindingSeverity.WARNING,
+        Severity.INFO: FindingSeverity.INFO,
+    }
+    found = [(None, "", finding) for finding in appraisal.findings]
+    for device in appraisal.devices:
+        found += [(device.index, _device_name(device), item) for item in device.findings]
+    DeviceFinding.objects.bulk_create(
+        DeviceFinding(
+            verdict=verdict,
+            device_index=index,
+            device_id=name,
+            code=finding.code[:64],
+            severity=severity[finding.severity],
+            detail=finding.detail[:500],
+            data=dict(finding.data),
+        )
+        for index, name, finding in found
+    )
+
+
+def _device_name(device: DeviceAppraisal) -> str:
+    return device.identity_sha256 or ""
+
+
+def _device_json(device: DeviceAppraisal) -> dict[str, Any]:
+    return {
+        "index": device.index,
+        "status": device.status.value,
+        "tier": int(device.tier),
+        "emulated": device.emulated,
+        "identity_sha256": device.identity_sha256,
+        "serial": device.device_serial,
+        "chip": device.chip,
+        "architecture": device.architecture,
+        "driver_version": device.driver_version,
+        "vbios_version": device.vbios_version,
+        "mode": device.mode,
+        "report_sha256": device.report_sha256,
+        "measurements_compared": device.measurements_compared,
+        "measurements_matched": device.measurements_matched,
+    }
