@@ -6,6 +6,8 @@ neither wraps nor depends on the reader's comma.
 """
 
 GROUP = "\u202f"
+#: Stands where there is no figure.
+DASH = "\u2013"
 #: Seconds per unit, largest first.
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 WEI_DECIMALS = 18
@@ -51,7 +53,7 @@ def duration_text(seconds: int, *, parts: int = 2) -> str:
 def percent_text(part: int, whole: int, *, places: int = 1) -> str:
     """Write ``part`` of ``whole`` in percent, cut; a dash when there is no whole."""
     if not whole:
-        return "–"
+        return DASH
     scaled = part * 100 * 10**places // whole
     figure = f"{scaled / 10**places:.{places}f}"
     return f"{figure.rstrip('0').rstrip('.') if '.' in figure else figure}\u00a0%"

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from chain.addresses import parse_address, to_checksum
 from chain.formatting import (
+    DASH,
     amount_text,
     duration_text,
     group_digits,
@@ -55,7 +56,7 @@ STATES: Mapping[str, tuple[str, str, str]] = {
     "affirming": ("good", "✓", "Affirming"),
     "warning": ("warn", "⚠", "Warning"),
     "contraindicated": ("bad", "✕", "Contraindicated"),
-    "none": ("neutral", "–", "None"),
+    "none": ("neutral", DASH, "None"),
     "fresh": ("good", "✓", "Fresh"),
     "stale": ("warn", "⌛", "Stale"),
     # parameter changes
@@ -66,7 +67,7 @@ STATES: Mapping[str, tuple[str, str, str]] = {
     # votes
     "for": ("good", "✓", "For"),
     "against": ("bad", "✕", "Against"),
-    "abstain": ("neutral", "–", "Abstain"),
+    "abstain": ("neutral", DASH, "Abstain"),
     "split": ("info", "⊞", "Split"),
 }
 SUPPORT = {0: "against", 1: "for", 2: "abstain", 255: "split"}
@@ -139,7 +140,7 @@ def hash_tag(
 def amount(value: int | None, symbol: str = "ALT") -> str:
     """Write wei as ``1 234.5 ALT`` (four places, cut). An empty symbol leaves it out."""
     if value is None:
-        return "–"
+        return DASH
     return f"{amount_text(int(value))}\u00a0{symbol}" if symbol else amount_text(int(value))
 
 
@@ -147,7 +148,7 @@ def amount(value: int | None, symbol: str = "ALT") -> str:
 def amount_exact(value: int | None, symbol: str = "ALT") -> str:
     """Write wei with every digit: for actions and confirmations."""
     if value is None:
-        return "–"
+        return DASH
     figure = amount_text(int(value), places=None)
     return f"{figure}\u00a0{symbol}" if symbol else figure
 
@@ -155,25 +156,25 @@ def amount_exact(value: int | None, symbol: str = "ALT") -> str:
 @register.filter
 def grouped(value: int | None) -> str:
     """Write an integer with grouped digits; a dash for None."""
-    return "–" if value is None else group_digits(int(value))
+    return DASH if value is None else group_digits(int(value))
 
 
 @register.filter
 def duration(seconds: int | None) -> str:
     """Write seconds as ``2 d 3 h``; a dash for None."""
-    return "–" if seconds is None else duration_text(int(seconds))
+    return DASH if seconds is None else duration_text(int(seconds))
 
 
 @register.filter
 def percent_of(part: int | None, whole: int | None) -> str:
     """Write ``part`` of ``whole`` as ``62.5 %``."""
-    return "–" if part is None or not whole else percent_text(int(part), int(whole))
+    return DASH if part is None or not whole else percent_text(int(part), int(whole))
 
 
 @register.filter
 def quantity(value: int | str | bytes | None, unit: str = "") -> str:
     """Write a parameter's value with its unit: ``2 700 s (45 min)``, ``25 % (2 500 bps)``."""
-    return "–" if value is None else quantity_text(value, unit)
+    return DASH if value is None else quantity_text(value, unit)
 
 
 @register.simple_tag
@@ -185,7 +186,7 @@ def moment(value: datetime | int | None, style: str = "both") -> SafeString:
         style: ``both``, ``relative`` or ``absolute``.
     """
     if value is None:
-        return SafeString("–")
+        return SafeString(DASH)
     at = datetime.fromtimestamp(value, UTC) if isinstance(value, int) else value.astimezone(UTC)
     return format_html(
         '<time datetime="{}" data-time="{}">{} UTC</time>',
@@ -260,7 +261,7 @@ def vote_bar(
     parts, start = [], 0.0
     for name, glyph, wei in (
         ("for", "✓", for_wei),
-        ("abstain", "–", abstain_wei),
+        ("abstain", DASH, abstain_wei),
         ("against", "✕", against_wei),
     ):
         width = round(wei * 10_000 / whole) / 100
