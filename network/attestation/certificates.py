@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from .dice import DiceError, DiceIdentity, parse_device_san, parse_dice
@@ -137,7 +138,8 @@ def parse_certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
         )
     try:
         certificates = tuple(x509.load_pem_x509_certificates(pem))
-    except ValueError as error:
+    except (ValueError, CryptographyDeprecationWarning) as error:
+        # The library only warns of some breaches of RFC 5280; they are refused here all the same.
         raise ChainError("chain.pem", "The certificate chain is not PEM certificates.") from error
     check_certificates(certificates)
     return certificates
@@ -157,6 +159,8 @@ def check_certificates(certificates: Sequence[x509.Certificate]) -> None:
             _ = (certificate.extensions, certificate.subject, certificate.issuer)
             _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
             _ = certificate.public_key()
+            if certificate.serial_number <= 0:
+                raise ValueError("the serial number is not positive")
         except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
             raise ChainError(
                 "chain.pem", f"Certificate {position} is malformed.", {"certificate": position}

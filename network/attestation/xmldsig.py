@@ -18,6 +18,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 from lxml import etree
 
 from .errors import EvidenceError
@@ -148,7 +149,7 @@ def _certificates(key_info: etree._Element) -> tuple[x509.Certificate, ...]:
         return tuple(
             x509.load_der_x509_certificate(_base64(element.text or "")) for element in elements
         )
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, CryptographyDeprecationWarning) as error:
         raise XmlSignatureError("rim.keyinfo", "A certificate cannot be read.") from error
 
 

@@ -7,7 +7,7 @@ where a deployment adds them to its trust anchors. Key material is made per inst
 """
 
 from .authority import EmulatorAuthority
-from .gpu import Behaviour, EmulatedGpu, Firmware
+from .gpu import BLACKWELL, HOPPER, Behaviour, EmulatedGpu, Firmware
 from .installation import (
     EmulatorInstallationError,
     emulator_prepare,
@@ -17,6 +17,8 @@ from .installation import (
 from .manifests import driver_manifest, firmware_manifests, manifests_write, vbios_manifest
 
 __all__ = [
+    "BLACKWELL",
+    "HOPPER",
     "Behaviour",
     "EmulatedGpu",
     "EmulatorAuthority",

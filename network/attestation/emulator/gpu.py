@@ -82,6 +82,16 @@ class Firmware:
         return hashlib.sha384(text.encode()).digest()
 
 
+HOPPER: Final = Firmware()
+BLACKWELL: Final = Firmware(
+    chip="GB100",
+    driver_version="580.95.05",
+    vbios_version="97.00.82.00.01",
+    project="G548",
+    chip_sku="891",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """What is wrong with a GPU, for tests and demonstrations. All off is an honest one.
@@ -104,7 +114,7 @@ class EmulatedGpu:
 
     authority: EmulatorAuthority
     label: str
-    firmware: Firmware = field(default_factory=Firmware)
+    firmware: Firmware = HOPPER
     behaviour: Behaviour = field(default_factory=Behaviour)
 
     @property

@@ -18,12 +18,12 @@ from network.attestation.rim import DirectoryRimStore
 from network.attestation.trust import TrustAnchors
 
 from .authority import EmulatorAuthority
-from .gpu import Firmware
+from .gpu import BLACKWELL, HOPPER, Firmware
 from .manifests import manifests_write
 
 ROOTS_FILE: Final = "roots.json"
 RIMS_DIRECTORY: Final = "rims"
-DEFAULT_FIRMWARES: Final = (Firmware(), Firmware(chip="GB100", driver_version="580.95.05"))
+DEFAULT_FIRMWARES: Final = (HOPPER, BLACKWELL)
 
 
 class EmulatorInstallationError(EvidenceError):

@@ -45,12 +45,13 @@ def vbios_manifest(authority: EmulatorAuthority, firmware: Firmware) -> tuple[st
 def firmware_manifests(
     authority: EmulatorAuthority, firmwares: Iterable[Firmware]
 ) -> dict[str, bytes]:
-    """Both manifests of every firmware, by id."""
+    """Both manifests of every firmware, by id. ValueError where two need one id differently."""
     manifests: dict[str, bytes] = {}
     for firmware in firmwares:
-        manifests.update(
-            [driver_manifest(authority, firmware), vbios_manifest(authority, firmware)]
-        )
+        for manifest in (driver_manifest, vbios_manifest):
+            rim_id, xml = manifest(authority, firmware)
+            if manifests.setdefault(rim_id, xml) != xml:
+                raise ValueError(f"two firmwares need {rim_id} with different values")
     return manifests
 
 

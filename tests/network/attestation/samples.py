@@ -26,6 +26,8 @@ from network.attestation import (
     verify_evidence,
 )
 from network.attestation.emulator import (
+    BLACKWELL,
+    HOPPER,
     Behaviour,
     EmulatedGpu,
     EmulatorAuthority,
@@ -51,8 +53,8 @@ NONCE = hashlib.sha256(b"the test challenge").digest()
 AUTHORITY = EmulatorAuthority.from_seed("althing tests")
 STRANGER = EmulatorAuthority.from_seed("somebody else's emulator")
 EMULATOR_TRUST = AUTHORITY.trust(TrustAnchors.nvidia())
-FIRMWARE = Firmware()
-EMULATED_RIMS = MappingRimStore(firmware_manifests(AUTHORITY, [FIRMWARE, Firmware(chip="GB100")]))
+FIRMWARE = HOPPER
+EMULATED_RIMS = MappingRimStore(firmware_manifests(AUTHORITY, [HOPPER, BLACKWELL]))
 #: Everything enforced, except what this version cannot know (revocation).
 STRICT = Policy(
     version=7,
