@@ -99,8 +99,14 @@ def _database_empty(url: str, name: str) -> None:
             connection.execute(sql.SQL(command).format(sql.Identifier(name)))
 
 
-def world_build(folder: DemoFolder, engines: Supervisor, *, port: int) -> World:
-    """Make everything at the first start; at a later one, find it again."""
+def world_build(
+    folder: DemoFolder, engines: Supervisor, *, port: int, behind_s: int = 0
+) -> World:
+    """Make everything at the first start; at a later one, find it again.
+
+    `behind_s` leaves the chain's clock that far behind the wall clock, as room for
+    a story that is told by moving it.
+    """
     variables = environment(folder, port=port) | engines.environment()
     if folder.complete.exists():
         return _world_reopen(folder, variables, port=port)
@@ -120,10 +126,13 @@ def world_build(folder: DemoFolder, engines: Supervisor, *, port: int) -> World:
             print(".", end="", flush=True, file=sys.stderr)
     with step("Creating the database"):
         run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], variables)
-    chain.meet_the_wall_clock()
     with step("Opening a vote"):
+        # Its votes move the clock past the voting delay and are blocks of their own.
+        ahead_s = parliament.setting("voting_delay_s") + 60
+        chain.advance_to(int(time.time()) - behind_s - ahead_s)
         parliament.play(EPISODES[-1], proposer=parliament.delegates[0])
-        chain.meet_the_wall_clock()
+        chain.advance_to(int(time.time()) - behind_s)
+        chain.tick()
     with step("Indexing the chain"):
         run([sys.executable, "manage.py", "index", "--once"], variables)
     folder.complete.write_text(json.dumps({"keeper": keeper}), encoding="utf-8")
@@ -133,7 +142,8 @@ def world_build(folder: DemoFolder, engines: Supervisor, *, port: int) -> World:
 def _world_reopen(folder: DemoFolder, variables: dict[str, str], *, port: int) -> World:
     chain = _chain(folder, variables)
     with step("Moving the chain's clock to now"):
-        chain.meet_the_wall_clock()
+        chain.advance_to(int(time.time()))
+        chain.tick()
     with step("Updating the database"):
         run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], variables)
     return World(folder, port, chain, Parliament.reopen(chain), variables)

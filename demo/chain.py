@@ -118,7 +118,11 @@ class LocalChain:
         if seconds > 0:
             self.advance(seconds)
 
-    def meet_the_wall_clock(self) -> None:
-        """Let chain time be wall time from here on, one block a second."""
-        self.advance_to(int(time.time()))
+    def tick(self) -> None:
+        """From here on, mine one block a second; the clock runs like the wall's."""
         self.rpc("evm_setIntervalMining", 1)
+
+    def stop_mining(self) -> None:
+        """From here on, mine on demand alone (`evm_mine`)."""
+        self.rpc("evm_setIntervalMining", 0)
+        self.rpc("evm_setAutomine", False)

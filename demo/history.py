@@ -259,7 +259,7 @@ EPISODES: tuple[Episode, ...] = (
     Episode(
         50,
         "Second half of the audit, and a wider clock",
-        "Pays the auditors the rest and lets node clocks differ by twenty seconds instead of thirty.",
+        "Pays the auditors the rest and lets node clocks differ by twenty seconds, not thirty.",
         calls(pay_alt(31, 40_000), parameter("attest.clock_skew", 20)),
         split=True,
     ),
@@ -274,7 +274,7 @@ EPISODES: tuple[Episode, ...] = (
     Episode(
         59,
         "Allow twenty-four GPUs per node",
-        "Three operators run three eight-way boards behind one host. Sixteen splits them for no reason.",
+        "Three operators run three eight-way boards behind one host; sixteen splits them.",
         calls(parameter("attest.max_gpus_per_node", 24)),
         outcome="open",
         reasons=("I run such a host.", "Fine as long as stake scales, and it does."),

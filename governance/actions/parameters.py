@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from chain.formatting import quantity_text
 from chain.signatures import keccak
 
-
 #: Unit of each kind of the registry (INetworkParameters.Kind), as ``quantity_text`` reads it.
 _UNITS = {"SECONDS": "s", "BPS": "bps", "TOKEN_WEI": "wei", "UINT": "count"}
 
@@ -30,6 +29,7 @@ def parameter_key(name: str) -> bytes:
 def parameter_infos() -> dict[bytes, ParameterInfo]:
     """Every parameter the index knows, by key. One query."""
     from network.models import Parameter
+    from network.units import unit_of
 
     return {
         bytes(row.key): ParameterInfo(
