@@ -47,7 +47,7 @@ def _tables_empty(projectors: Sequence[Projector]) -> None:
             # Not delete(): Django would cascade into tables people write (comments on a
             # proposal). The database checks the references when the transaction ends.
             rows = model._default_manager.all()
-            rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+            rows._raw_delete(rows.db)
 
 
 def _keys_derive(projectors: Sequence[Projector]) -> None:
