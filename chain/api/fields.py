@@ -52,6 +52,7 @@ class AddressSerializerField(serializers.Field):
         return to_checksum(bytes(value))
 
 
+@extend_schema_field({"type": "string", "pattern": "^0x([0-9a-fA-F]{2})*$"})
 class HexSerializerField(serializers.Field):
     """Bytes as 0x hex.
 

@@ -20,8 +20,8 @@ MAX_DEPTH = 16
 MAX_KEYS = 512
 #: Items in the whole body: arrays are cheap to send and dear to validate.
 MAX_ITEMS = 16384
-#: Characters of one string. Evidence of one device stays below a quarter of it.
-MAX_STRING_CHARS = 256 * 1024
+#: Characters of one string; the evidence of one device stays below it.
+MAX_STRING_CHARS = 64 * 1024
 #: A uint256 has at most 78 digits.
 MAX_INT_DIGITS = 78
 MAX_FLOAT_CHARS = 64

@@ -204,6 +204,12 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # Fields of one name with different words, told apart in the description.
+    "ENUM_NAME_OVERRIDES": {
+        "NodeStatusEnum": "network.models.NodeStatus.choices",
+        "NodeKeyStatusEnum": "network.models.NodeKeyStatus.choices",
+        "VerdictStatusEnum": "network.models.VerdictStatus.choices",
+    },
 }
 # Bytes. Larger bodies are refused before they are parsed.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024

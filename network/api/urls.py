@@ -1,3 +1,62 @@
-from django.urls import URLPattern
+"""Addresses of the network's part of API v1, below ``/api/v1/``.
 
-urlpatterns: list[URLPattern] = []
+Reads end in a slash as everywhere on the site; a node's writes work with and
+without, because a signed request cannot follow a redirect.
+"""
+
+from typing import Any
+
+from django.urls import URLPattern, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.views import APIView
+
+from network.api.views.attestation import AttestationView, ChallengeView
+from network.api.views.nodes import (
+    NodeDetailView,
+    NodeKeyChallengeView,
+    NodeKeysView,
+    NodeListView,
+    NodeVerdictsView,
+    VerdictDetailView,
+)
+from network.api.views.parameters import (
+    ParameterChangesView,
+    ParameterDetailView,
+    ParameterListView,
+    ParameterValidateView,
+)
+from network.api.views.trust import JwksView, NetworkSummaryView, PolicyView, TrustView
+
+
+def _write(route: str, view: type[APIView], name: str) -> list[URLPattern]:
+    """A write's address, and the same without the slash, which the description leaves out."""
+    unlisted: dict[str, Any] = {"schema": None}
+    return [
+        path(f"{route}/", view.as_view(), name=name),
+        path(route, view.as_view(**unlisted)),
+    ]
+
+
+urlpatterns: list[URLPattern] = [
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("parameters/", ParameterListView.as_view(), name="api-parameter-list"),
+    *_write("parameters/validate", ParameterValidateView, "api-parameter-validate"),
+    path("parameters/<str:name>/", ParameterDetailView.as_view(), name="api-parameter-detail"),
+    path(
+        "parameters/<str:name>/changes/",
+        ParameterChangesView.as_view(),
+        name="api-parameter-changes",
+    ),
+    path("nodes/", NodeListView.as_view(), name="api-node-list"),
+    path("nodes/<str:node_id>/", NodeDetailView.as_view(), name="api-node-detail"),
+    path("nodes/<str:node_id>/verdicts/", NodeVerdictsView.as_view(), name="api-node-verdicts"),
+    *_write("nodes/<str:node_id>/keys", NodeKeysView, "api-node-keys"),
+    *_write("nodes/<str:node_id>/key-challenges", NodeKeyChallengeView, "api-key-challenge"),
+    *_write("nodes/<str:node_id>/challenges", ChallengeView, "api-node-challenges"),
+    *_write("nodes/<str:node_id>/attestations", AttestationView, "api-node-attestations"),
+    path("verdicts/<int:verdict_id>/", VerdictDetailView.as_view(), name="api-verdict-detail"),
+    path("network/trust/", TrustView.as_view(), name="api-trust"),
+    path("network/policy/", PolicyView.as_view(), name="api-policy"),
+    path("network/jwks/", JwksView.as_view(), name="api-jwks"),
+    path("network/summary/", NetworkSummaryView.as_view(), name="api-network-summary"),
+]

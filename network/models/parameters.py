@@ -25,6 +25,15 @@ class ParameterKind(models.TextChoices):
     BYTES32 = "BYTES32", "Merkle root"
 
 
+#: Units by kind; a choice, a mask and a root have none.
+_UNITS = {
+    ParameterKind.UINT: "count",
+    ParameterKind.BPS: "bps",
+    ParameterKind.SECONDS: "s",
+    ParameterKind.TOKEN_WEI: "wei",
+}
+
+
 class ParameterClass(models.TextChoices):
     """How long a change waits after execution (``INetworkParameters.Class``)."""
 
@@ -117,6 +126,13 @@ class Parameter(models.Model):
     @property
     def is_numeric(self) -> bool:
         return self.kind != ParameterKind.BYTES32
+
+    @property
+    def unit(self) -> str:
+        """The unit of its figures: ``s``, ``bps``, ``wei``, ``wei per GPU``, ``count`` or none."""
+        if self.name.startswith("stake.per_gpu_"):
+            return "wei per GPU"
+        return _UNITS.get(self.kind, "")
 
     @property
     def matches_chain(self) -> bool | None:

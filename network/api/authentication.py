@@ -1,0 +1,124 @@
+"""Signed requests of nodes (RFC 9421, RFC 9530) as a REST framework authentication."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from chain import clock
+from chain.api.errors import ApiError
+from network.errors import Unauthenticated
+from network.http_signatures import RequestSignatureError, VerifiedRequest, verify_request
+from network.models import Node, NodeKey, NodeKeyStatus
+from network.selectors.policy import PolicySnapshot, policy_current
+from network.services.requests import signature_nonce_use
+
+#: Codes of the profile that mean a broken request and not a doubtful sender.
+_BAD_REQUEST = {"idempotency_key_missing", "idempotency_key_invalid"}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCredentials:
+    """Who signed: the key, its node, what the signature vouches for, the policy of the moment."""
+
+    key: NodeKey
+    node: Node
+    request: VerifiedRequest
+    policy: PolicySnapshot
+
+    @property
+    def key_id(self) -> str:
+        return self.key.key_id
+
+
+class NodeSignatureAuthentication(BaseAuthentication):
+    """Accept a request signed by an active node key. ``request.auth`` is :class:`NodeCredentials`.
+
+    Order: the key must be known, the signature good, its nonce new; only then is the
+    body parsed. The address signed is rebuilt from ``SITE_URL``, never from Host.
+
+    Raises:
+        ApiError: 401 with a code of ``network.http_signatures`` or ``key_superseded``; 400
+            for a missing or malformed Idempotency-Key.
+        Unauthenticated: ``signature_replayed``.
+    """
+
+    def authenticate(self, request: Request) -> tuple[None, NodeCredentials]:
+        policy = policy_current()
+        found: list[NodeKey] = []
+
+        def resolve(key_id: str) -> bytes | None:
+            key = NodeKey.objects.filter(key_id=key_id, status=NodeKeyStatus.ACTIVE).first()
+            if key is None:
+                return None
+            found.append(key)
+            return bytes(key.ed25519)
+
+        at = clock.now()
+        try:
+            verified = verify_request(
+                method=str(request.method),
+                url=settings.SITE_URL + request.get_full_path(),
+                headers=request.headers,
+                body=request._request.body,
+                resolve_key=resolve,
+                now_s=int(at.timestamp()),
+                skew_s=policy.clock_skew_s,
+            )
+        except RequestSignatureError as error:
+            raise _refusal(error) from error
+        node = Node.objects.filter(node_id=found[0].node_id).first()
+        if node is None or node.keys_hash != found[0].keys_hash:
+            raise Unauthenticated(
+                "key_superseded",
+                "The registry holds other keys for this node now. Prove the new keys first.",
+            )
+        signature_nonce_use(
+            key_id=verified.key_id,
+            nonce=verified.nonce,
+            expires_s=verified.expires_s,
+            skew_s=policy.clock_skew_s,
+            at=at,
+        )
+        return None, NodeCredentials(found[0], node, verified, policy)
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Signature realm="althing", label="althing", tag="althing-node-v1"'
+
+
+class IsSignedNode(BasePermission):
+    """Only requests that a node signed."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.auth, NodeCredentials)
+
+
+def _refusal(error: RequestSignatureError) -> ApiError:
+    http_status = 400 if error.code in _BAD_REQUEST else 401
+    refusal = ApiError(error.code, error.detail, http_status=http_status, data=error.data)
+    if http_status == 401:
+        refusal.auth_header = 'Signature realm="althing"'
+    return refusal
+
+
+class NodeSignatureScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI description names the signature."""
+
+    target_class = "network.api.authentication.NodeSignatureAuthentication"
+    name = "nodeSignature"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Signature",
+            "description": (
+                "HTTP message signature (RFC 9421), label `althing`, tag `althing-node-v1`, "
+                "Ed25519, over @method, @authority, @target-uri, content-digest, content-type "
+                "and idempotency-key; created, expires (60 s at most), nonce and keyid given."
+            ),
+        }

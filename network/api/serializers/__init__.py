@@ -1,0 +1,1 @@
+"""What the network's part of the API takes and gives."""

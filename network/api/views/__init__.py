@@ -1,0 +1,1 @@
+"""The network's part of the API, one module a topic."""

@@ -1,0 +1,105 @@
+"""The signed way of a node: ask for a challenge, send a report, get a verdict."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chain import clock
+from chain.api.errors import ApiError
+from network.api.authentication import NodeCredentials
+from network.api.serializers.nodes import (
+    AttestationPostSerializer,
+    AttestationResultSerializer,
+    AttestationSerializer,
+    ChallengeSerializer,
+    EmptySerializer,
+)
+from network.api.views.base import IDEMPOTENCY_KEY, NODE_ID, SignedView, node_get
+from network.api.views.nodes import verdict_json
+from network.attestation import EvidenceFormatError, devices_from_json
+from network.models import AttestationState
+from network.services.attestations import Report, attestation_receive
+from network.services.challenges import challenge_issue
+
+_ERRORS = (401, 403, 404, 409, 422)
+
+
+class ChallengeView(SignedView):
+    """Ask for a nonce: single use, for this node, alive for `attest.nonce_ttl` seconds."""
+
+    error_statuses = {"post": _ERRORS}
+
+    @extend_schema(
+        operation_id="nodes_challenges_create",
+        parameters=[NODE_ID, IDEMPOTENCY_KEY],
+        request=EmptySerializer,
+        responses={201: ChallengeSerializer},
+    )
+    def post(self, request: Request, node_id: str) -> Response:
+        def work(credentials: NodeCredentials) -> tuple[int, Any]:
+            challenge = challenge_issue(
+                node=credentials.node, policy=credentials.policy, at=clock.now()
+            )
+            state = AttestationState.objects.filter(node_id=credentials.node.node_id).first()
+            body = {
+                "nonce": challenge.nonce,
+                "expires_at": challenge.expires_at,
+                "next_seq": 1 if state is None else state.last_seq + 1,
+                "previous_hash": None if state is None else state.last_report_hash,
+            }
+            return 201, ChallengeSerializer(body).data
+
+        return self.answer_once(request, node_id, work)
+
+
+class AttestationView(SignedView):
+    """Send a report; the verdict is the answer."""
+
+    error_statuses = {"post": _ERRORS}
+    max_body_bytes = 1024 * 1024
+
+    @extend_schema(
+        operation_id="nodes_attestations_create",
+        parameters=[NODE_ID, IDEMPOTENCY_KEY],
+        request=AttestationPostSerializer,
+        responses={201: AttestationResultSerializer},
+    )
+    def post(self, request: Request, node_id: str) -> Response:
+        def work(credentials: NodeCredentials) -> tuple[int, Any]:
+            attestation, verdict = attestation_receive(
+                node=credentials.node,
+                key=credentials.key,
+                report=report_parse(request),
+                policy=credentials.policy,
+                at=clock.now(),
+            )
+            return 201, {
+                "attestation": AttestationSerializer(attestation).data,
+                "verdict": verdict_json(verdict, node_get(node_id)),
+            }
+
+        return self.answer_once(request, node_id, work)
+
+
+def report_parse(request: Request) -> Report:
+    """Read a report from a request's body.
+
+    Raises:
+        ValidationError: the fields are wrong.
+        ApiError: 400 with an ``evidence.*`` code: a device cannot be decoded.
+    """
+    given = AttestationPostSerializer(data=request.data)
+    given.is_valid(raise_exception=True)
+    try:
+        devices = devices_from_json(given.validated_data["devices"])
+    except EvidenceFormatError as error:
+        raise ApiError(error.code, error.detail, data=error.data) from error
+    return Report(
+        body=request._request.body,
+        nonce=given.validated_data["nonce"],
+        seq=given.validated_data["seq"],
+        previous_hash=given.validated_data["previous_hash"],
+        devices=devices,
+    )

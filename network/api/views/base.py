@@ -1,0 +1,168 @@
+"""What the network's views share: looking things up, signed writes that count once."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chain import clock
+from chain.api.errors import ApiError, exception_handler
+from chain.api.fields import parse_hex
+from chain.api.parsers import check_content_headers
+from chain.api.throttles import NodeThrottle, WriteThrottle
+from chain.api.views import query_check
+from network.api.authentication import IsSignedNode, NodeCredentials, NodeSignatureAuthentication
+from network.errors import Forbidden, NetworkError, NotFound
+from network.models import Node
+from network.selectors.standing import nodes_with_verdicts
+from network.services.requests import (
+    StoredAnswer,
+    idempotency_begin,
+    idempotency_finish,
+    idempotency_release,
+    request_digest,
+)
+
+NODE_ID = OpenApiParameter(
+    "node_id",
+    {"type": "string", "pattern": "^0x[0-9a-fA-F]{64}$"},
+    OpenApiParameter.PATH,
+    description="The node's id, 32 bytes.",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{8,128}$"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Names this request: sent again, it gets the first one's answer.",
+)
+
+
+def text_filter(name: str, description: str, enum: Collection[str] = ()) -> OpenApiParameter:
+    """Describe a query parameter that filters a list."""
+    return OpenApiParameter(
+        name, OpenApiTypes.STR, description=description, enum=list(enum) or None
+    )
+
+
+def choice_get(request: Request, name: str, choices: Collection[str]) -> str | None:
+    """Read a query parameter that must be one of some words.
+
+    Raises:
+        ApiError: ``filter_invalid``.
+    """
+    value = request.query_params.get(name)
+    if value is None or value in choices:
+        return value
+    raise ApiError(
+        "filter_invalid",
+        f"`{name}` must be one of: {', '.join(choices)}.",
+        data={"parameter": name, "choices": list(choices)},
+    )
+
+
+def node_get(node_id: str) -> Node:
+    """Look a node up by the text in the path, with its latest verdict.
+
+    Raises:
+        ApiError: ``hex_malformed`` or ``hex_length``.
+        NotFound: ``node_unknown``.
+    """
+    key = parse_hex(node_id, length=32, name="The node's id")
+    node = nodes_with_verdicts(Node.objects.filter(node_id=key)).first()
+    if node is None:
+        raise NotFound("node_unknown", "No node with this id is registered.")
+    return node
+
+
+class OpenWriteView(APIView):
+    """A write that anybody may make: throttled by address before anything is read."""
+
+    authentication_classes: Any = ()
+    throttle_classes: Any = (WriteThrottle,)
+    #: Bytes.
+    max_body_bytes = 256 * 1024
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        query_check(request)
+        size_check(request, self.max_body_bytes)
+        super().initial(request, *args, **kwargs)
+
+
+class SignedView(APIView):
+    """A write signed by a node. Order: size, rate by address, signature, rate by key, parse."""
+
+    authentication_classes: Any = (NodeSignatureAuthentication,)
+    permission_classes: Any = (IsSignedNode,)
+    throttle_classes: Any = (NodeThrottle,)
+    #: Bytes.
+    max_body_bytes = 256 * 1024
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        query_check(request)
+        size_check(request, self.max_body_bytes)
+        check_content_headers(request.META)
+        throttle = WriteThrottle()
+        if not throttle.allow_request(request, self):
+            self.throttled(request, throttle.wait() or 1)
+        super().initial(request, *args, **kwargs)
+
+    def answer_once(
+        self, request: Request, node_id: str, work: Callable[[NodeCredentials], tuple[int, Any]]
+    ) -> Response:
+        """Do ``work`` for the first request with this Idempotency-Key, repeat its answer after.
+
+        Refusals are answers too; only faults of ours free the key for another try.
+
+        Raises:
+            Forbidden: ``node_mismatch``: the key belongs to another node than the address.
+        """
+        credentials: NodeCredentials = request.auth  # type: ignore[assignment]
+        if parse_hex(node_id, length=32, name="The node's id") != credentials.node.node_id:
+            raise Forbidden("node_mismatch", "This key belongs to another node.")
+        begun = idempotency_begin(
+            node_id=credentials.node.node_id,
+            key=credentials.request.idempotency_key,
+            request_sha256=request_digest(
+                method=str(request.method), path=request.path, body=request._request.body
+            ),
+            at=clock.now(),
+        )
+        if isinstance(begun, StoredAnswer):
+            headers = {"Idempotency-Replayed": "true"}
+            return Response(begun.body, status=begun.status_code, headers=headers)
+        try:
+            status_code, body = work(credentials)
+        except (NetworkError, APIException) as error:
+            refusal = exception_handler(error, {})
+            if refusal is None or refusal.status_code >= 500 or refusal.status_code == 429:
+                idempotency_release(row=begun)
+            else:
+                idempotency_finish(row=begun, status_code=refusal.status_code, body=refusal.data)
+            raise
+        except Exception:
+            idempotency_release(row=begun)
+            raise
+        idempotency_finish(row=begun, status_code=status_code, body=body)
+        return Response(body, status=status_code)
+
+
+def size_check(request: Request, limit: int) -> None:
+    """Refuse a body by its announced length, before a byte of it is read.
+
+    Raises:
+        ApiError: ``body_too_large`` (413).
+    """
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    if not length.isdigit() or int(length[:12]) > limit or len(length) > 12:
+        raise ApiError(
+            "body_too_large",
+            f"The body may have {limit} bytes at most.",
+            http_status=413,
+            data={"max_bytes": limit},
+        )
