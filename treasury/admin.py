@@ -1,6 +1,5 @@
 """The treasury's tables in the console: to look at, never to edit."""
 
-
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest

@@ -72,9 +72,7 @@ class TreasuryProjector(Projector):
             _balance_recompute(asset_spec(rest), history)
             return
         code, _, counterparty = rest.partition(":")
-        _transfers_recompute(
-            key, asset_spec(code), bytes.fromhex(counterparty), history, name=self.name
-        )
+        _transfers_recompute(asset_spec(code), bytes.fromhex(counterparty), history)
 
 
 def _token_transfer_keys(args: dict[str, Any]) -> Iterable[str]:
@@ -119,11 +117,8 @@ def _balance_recompute(spec: AssetSpec, history: "History") -> None:
     )
 
 
-def _transfers_recompute(
-    key: str, spec: AssetSpec, counterparty: bytes, history: "History", *, name: str
-) -> None:
-    logs = history.logs(name, key)
-    rows = [_transfer_row(spec, log) for log in logs]
+def _transfers_recompute(spec: AssetSpec, counterparty: bytes, history: "History") -> None:
+    rows = [_transfer_row(spec, log) for log in history.logs()]
     stale = Transfer.objects.filter(asset_id=spec.code, counterparty=counterparty)
     stale.exclude(position__in=[row.position for row in rows]).delete()
     if not rows:

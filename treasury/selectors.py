@@ -6,6 +6,7 @@ Amounts are integers in the asset's smallest unit; times are aware datetimes.
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Case, F, Q, Sum, When
 from django.db.models.functions import TruncMonth
@@ -43,39 +44,30 @@ class MonthFlow:
     outflow_wei: int
 
 
-def _sum(amount: Q) -> Sum:
-    return Sum(Case(When(amount, then=F("amount_wei"))))
+def _sum(condition: Q, column: str = "amount_wei") -> Sum:
+    return Sum(Case(When(condition, then=F(column))))
 
 
 def balances_reconciled(*, now: datetime) -> list[Reconciliation]:
-    """Return every asset whose balance was read, each reconciled, in the list's order. 2 queries."""
-    balances = {row.asset_id: row for row in Balance.objects.select_related("asset")}
-    upto = Q()
-    for code, row in balances.items():
-        upto |= Q(asset_id=code, block_number__lte=row.block_number)
-    recent = Q(transferred_at__gt=now - timedelta(seconds=OUTFLOW_WINDOW_S))
-    came_in, went_out = Q(direction=TransferDirection.IN), Q(direction=TransferDirection.OUT)
-    sums = {
-        row["asset_id"]: row
-        for row in Transfer.objects.filter(upto)
-        .order_by()
-        .values("asset_id")
-        .annotate(
-            total_in=_sum(came_in),
-            total_out=_sum(went_out),
-            recent_in=_sum(came_in & recent),
-            recent_out=_sum(went_out & recent),
-        )
-    }
-    return [
-        _reconcile(balances[spec.code], sums.get(spec.code, {}))
-        for spec in ASSETS
-        if spec.code in balances
-    ]
+    """Return every asset whose balance was read, reconciled, in the list's order. One query."""
+    moved, amount = "asset__transfers__", "asset__transfers__amount_wei"
+    upto = Q(**{f"{moved}block_number__lte": F("block_number")})
+    recent = Q(**{f"{moved}transferred_at__gt": now - timedelta(seconds=OUTFLOW_WINDOW_S)})
+    came_in = Q(**{f"{moved}direction": TransferDirection.IN})
+    went_out = Q(**{f"{moved}direction": TransferDirection.OUT})
+    balances = Balance.objects.select_related("asset").annotate(
+        total_in=_sum(came_in & upto, amount),
+        total_out=_sum(went_out & upto, amount),
+        recent_in=_sum(came_in & recent, amount),
+        recent_out=_sum(went_out & recent, amount),
+    )
+    found = {row.asset_id: _reconcile(row) for row in balances}
+    return [found[spec.code] for spec in ASSETS if spec.code in found]
 
 
-def _reconcile(balance: Balance, sums: dict[str, int | None]) -> Reconciliation:
-    logged_wei = int(sums.get("total_in") or 0) - int(sums.get("total_out") or 0)
+def _reconcile(balance: Any) -> Reconciliation:
+    """Judge a balance annotated with the sums of its transfers (None: there are none)."""
+    logged_wei = int(balance.total_in or 0) - int(balance.total_out or 0)
     difference_wei = balance.amount_wei - logged_wei
     if difference_wei == 0:
         state = "ok"
@@ -90,8 +82,8 @@ def _reconcile(balance: Balance, sums: dict[str, int | None]) -> Reconciliation:
         difference_wei=difference_wei,
         block_number=balance.block_number,
         state=state,
-        inflow_30d_wei=int(sums.get("recent_in") or 0),
-        outflow_30d_wei=int(sums.get("recent_out") or 0),
+        inflow_30d_wei=int(balance.recent_in or 0),
+        outflow_30d_wei=int(balance.recent_out or 0),
     )
 
 
@@ -108,7 +100,7 @@ def payment_impact(*, asset_code: str, amount_wei: int, now: datetime) -> Outflo
 
 
 def flows_by_month(*, now: datetime, months: int = 12) -> dict[str, list[MonthFlow]]:
-    """Return one row a month for each asset with transfers, oldest first, gaps as zeros. 1 query."""
+    """Return a row a month for each asset with transfers, oldest first. One query."""
     first = _month_before(now, months - 1)
     found: dict[str, dict[datetime, MonthFlow]] = defaultdict(dict)
     rows = (

@@ -1,4 +1,8 @@
-from django.urls import URLPattern
+"""Addresses of the treasury's page."""
+
+from django.urls import URLPattern, path
+
+from treasury.views import overview
 
 app_name = "treasury"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [path("treasury/", overview, name="overview")]

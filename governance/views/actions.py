@@ -15,12 +15,12 @@ from governance.models import Proposal, ProposalAction
 from governance.state import ProposalState
 from governance.views.common import at_datetime
 from network.models import Parameter, ParameterChange
-from treasury.assets import ALT, ETH
+from treasury.assets import ASSETS, ETH, AssetSpec
 from treasury.policy import OutflowImpact, outflow_impact
 from treasury.selectors import Reconciliation, balances_reconciled
 
-#: Kinds of action that take something out of the treasury, and the asset they take.
-_PAYMENTS = {"transfer_eth": ETH, "transfer_erc20": ALT}
+#: The contracts whose transfers take an asset out of the treasury.
+_TOKENS = {spec.contract: spec for spec in ASSETS if spec.contract is not None}
 #: What a set waits for after it was executed, by the parameter's class.
 _CLASS_DELAYS = {"S": "meta.s_extra_delay", "C": "meta.c_extra_delay"}
 
@@ -77,6 +77,15 @@ class ActionCard:
         return bool(self.action.function)
 
 
+def _paid_asset(action: ProposalAction) -> AssetSpec | None:
+    """Return the asset a payment takes; None for a token the treasury does not list."""
+    if action.kind == "transfer_eth":
+        return ETH
+    if action.kind == "transfer_erc20":
+        return _TOKENS.get(contract_at(action.target))
+    return None
+
+
 def change_bp(expected: str, proposed: str) -> int | None:
     """Return the change from one decimal string to another in basis points, toward zero."""
     if not (expected.isdecimal() and proposed.isdecimal()) or int(expected) == 0:
@@ -96,7 +105,7 @@ def action_cards(proposal: Proposal, state: ProposalState, *, at: int) -> list[A
             action=action,
             contract_name=contract_at(action.target) or "",
             parameters=lines.get(action.index, []),
-            asset=_PAYMENTS[action.kind].code if action.kind in _PAYMENTS else "",
+            asset=paid.code if (paid := _paid_asset(action)) else "",
             impact=_impact(action, balances),
             arguments=[(name, argument_text(value)) for name, value in action.args.items()],
         )
@@ -168,15 +177,16 @@ def _balances(
     actions: Sequence[ProposalAction], state: ProposalState, at: int
 ) -> dict[str, Reconciliation]:
     # What a payment made long ago was of today's treasury would say nothing.
-    if state.is_final or not any(action.kind in _PAYMENTS for action in actions):
+    if state.is_final or not any(_paid_asset(action) for action in actions):
         return {}
     return {row.asset.code: row for row in balances_reconciled(now=at_datetime(at))}
 
 
 def _impact(action: ProposalAction, balances: dict[str, Reconciliation]) -> OutflowImpact | None:
-    if action.kind not in _PAYMENTS or action.amount_wei is None:
+    paid = _paid_asset(action)
+    if paid is None or action.amount_wei is None:
         return None
-    row = balances.get(_PAYMENTS[action.kind].code)
+    row = balances.get(paid.code)
     if row is None:
         return None
     return outflow_impact(

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
 
 from chain.clock import now_s
-from chain.conf import chain_id
-from chain.models import Cursor
+from chain.status import freshness
+from governance.context import Site
 from governance.models import Proposal, Vote
 from governance.state import ProposalState, proposal_state
 from governance.views.figures import VoteTotals
@@ -30,13 +31,30 @@ class ProposalRow:
     moment: tuple[str, datetime]
 
 
-def chain_time() -> int:
+def site_of(request: HttpRequest) -> Site:
+    """Return the request's Site, one for the view and its template: the cursor is read once."""
+    known: Site | None = getattr(request, "althing_site", None)
+    if known is None:
+        known = Site(request)
+        request.althing_site = known  # type: ignore[attr-defined]
+    return known
+
+
+def chain_time(request: HttpRequest | None = None) -> int:
     """Return the newest indexed block's time (Unix s), or the wall clock before any is indexed.
 
     States follow the chain's clock: a vote is open until a block says otherwise.
+    With a request the index is asked once for the whole page.
     """
-    indexed = Cursor.objects.filter(chain_id=chain_id()).values_list("timestamp", flat=True)
-    return indexed.first() or now_s()
+    known = freshness() if request is None else site_of(request).freshness
+    return known.indexed_timestamp or now_s()
+
+
+def page_render(
+    request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """Render a page with the Site the view has read already."""
+    return render(request, template, {**context, "site": site_of(request)}, status=status)
 
 
 def at_datetime(at: int) -> datetime:
@@ -85,6 +103,20 @@ def own_votes(account: bytes | None, proposals: Iterable[Proposal]) -> dict[int,
         word = SUPPORT_WORDS.get(support, "split")
         found[proposal_id] = word if found.get(proposal_id, word) == word else "split"
     return found
+
+
+def own_vote(account: bytes | None, proposal: Proposal) -> dict[str, int] | None:
+    """Return ``support`` and ``weight_wei`` of ``account`` on one proposal, all its rows added."""
+    if account is None:
+        return None
+    votes = list(Vote.objects.filter(voter=account, proposal=proposal))
+    if not votes:
+        return None
+    supports = {vote.support for vote in votes}
+    return {
+        "support": supports.pop() if len(supports) == 1 else 255,
+        "weight_wei": sum(vote.weight_wei for vote in votes),
+    }
 
 
 def proposal_rows(

@@ -10,22 +10,23 @@ from django import forms
 from django.core.exceptions import BadRequest
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from chain.addresses import AddressInvalid, parse_address, to_checksum
+from chain.formatting import amount_text
+from chain.paging import keyset_page
 from chain.signatures import keccak
 from governance.models import Delegate, Holder, Proposal, Vote
 from governance.views.common import (
-    SUPPORT_WORDS,
     at_datetime,
     chain_time,
     own_votes,
+    page_render,
     query_with,
     viewer,
 )
-from governance.views.paging import keyset_page
 
 PAGE_SIZE = 25
 #: How many closed votes "participation" looks back on.
@@ -160,7 +161,7 @@ def delegate_list(request: HttpRequest) -> HttpResponse:
         return redirect(address)
     powers = [(bytes(a), p) for a, p in voting_delegates().values_list("address", "power_wei")]
     page = _page(wanted, sort, powers)
-    at = chain_time()
+    at = chain_time(request)
     asked = recent_votes(at)
     addresses = [delegate.address for delegate in page["items"]]
     voted = participation(addresses, asked)
@@ -189,7 +190,7 @@ def delegate_list(request: HttpRequest) -> HttpResponse:
             "previous": page["previous"] and query_with(request.GET, **page["previous"]),
         },
     }
-    return render(request, "governance/delegate_list.html", context)
+    return page_render(request, "governance/delegate_list.html", context)
 
 
 def _page(wanted: dict[str, Any], sort: str, powers: list[tuple[bytes, int]]) -> dict[str, Any]:
@@ -246,33 +247,37 @@ def delegate_detail(request: HttpRequest, address: str) -> HttpResponse:
         cursor=request.GET.get("cursor", "")[:512],
         size=PAGE_SIZE,
     )
-    asked = recent_votes(chain_time())
+    asked = recent_votes(chain_time(request))
     me = viewer(request)
     mine = own_votes(me, [vote.proposal for vote in page.items]) if me != account else {}
+    took = participation([account], asked).get(account, 0)
+    same, together = _alignment(me, account) if me not in (None, account) else (0, 0)
+    own = holder if me == account else Holder.objects.filter(address=me).first() if me else None
     context = {
         "address": account,
         "delegate": delegate,
+        "power_wei": delegate.power_wei if delegate else 0,
         "holder": holder,
         "is_sentinel": account == SENTINEL,
         "is_own": me == account,
+        "me_delegate": own.delegate if own else None,
+        "me_balance": f"{amount_text(own.balance_wei if own else 0)} ALT",
         "share_bp": share_of(delegate.power_wei, supply_wei()) if delegate else None,
-        "voted": participation([account], asked).get(account, 0),
         "asked": len(asked),
+        "took_part": f"{took} of {len(asked)}",
         "delegators": Holder.objects.filter(delegate=account, balance_wei__gt=0).order_by(
             "-balance_wei", "address"
         )[:PAGE_SIZE],
-        "votes": [
-            (vote, SUPPORT_WORDS.get(vote.support, "split"), mine.get(vote.proposal_id, ""))
-            for vote in page.items
-        ],
-        "alignment": _alignment(me, account) if me not in (None, account) else None,
+        "votes": [(vote, mine.get(vote.proposal_id, "")) for vote in page.items],
+        "alignment": (same, together),
+        "aligned": f"{same} of {together}",
         "query": {
             "next": page.next_cursor and query_with(request.GET, cursor=page.next_cursor),
             "previous": page.previous_cursor
             and query_with(request.GET, cursor=page.previous_cursor),
         },
     }
-    return render(request, "governance/delegate_detail.html", context)
+    return page_render(request, "governance/delegate_detail.html", context)
 
 
 def _alignment(me: bytes | None, other: bytes) -> tuple[int, int]:

@@ -8,26 +8,27 @@ from django import forms
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
 from chain.addresses import to_checksum
+from chain.paging import keyset_page
 from governance.markdown import render_markdown
 from governance.models import Delegate, HiddenProposal, Proposal, TimelockOperation, Vote
 from governance.state import ProposalState, proposal_state
 from governance.views.actions import action_cards
 from governance.views.common import (
     chain_time,
-    own_votes,
+    own_vote,
+    page_render,
     proposal_totals,
     query_with,
     viewer,
 )
 from governance.views.delegates import SENTINEL
 from governance.views.discussion import comment_threads
-from governance.views.paging import keyset_page
 from governance.views.power import Power, snapshot_power
 from governance.views.steps import action_bar, timeline_steps
 
@@ -71,7 +72,7 @@ def proposal_detail(request: HttpRequest, number: int) -> HttpResponse:
     tab = request.GET.get("tab", "votes")
     if tab not in TABS:
         raise BadRequest("A proposal has no such tab.")
-    at = chain_time()
+    at = chain_time(request)
     state = proposal_state(proposal, at)
     hidden = HiddenProposal.objects.filter(pk=proposal.pk).first() if proposal.hidden else None
     show_hidden = "show" in request.GET
@@ -91,7 +92,7 @@ def proposal_detail(request: HttpRequest, number: int) -> HttpResponse:
         **_rail_context(request, proposal, state, at),
         **_TAB_CONTEXTS[tab](request, proposal),
     }
-    return render(request, "governance/proposal_detail.html", context)
+    return page_render(request, "governance/proposal_detail.html", context)
 
 
 def _rail_context(
@@ -103,7 +104,7 @@ def _rail_context(
     power: Power | None = None
     if account is not None and votable:
         power = snapshot_power(account, proposal, state)
-    voted = own_votes(account, [proposal]).get(proposal.pk, "")
+    voted = own_vote(account, proposal)
     block_reason = ""
     if state is ProposalState.PENDING:
         block_reason = "Voting has not opened yet."
@@ -125,8 +126,8 @@ def proposal_live(request: HttpRequest, number: int) -> HttpResponse:
     When the state is another than the page was made for, the page reloads.
     """
     proposal = _proposal_or_404(number)
-    state = proposal_state(proposal, chain_time())
-    response = render(
+    state = proposal_state(proposal, chain_time(request))
+    response = page_render(
         request,
         "governance/_proposal_totals.html",
         {"proposal": proposal, "state": state, "totals": proposal_totals(proposal)},
@@ -140,7 +141,7 @@ def proposal_live(request: HttpRequest, number: int) -> HttpResponse:
 def proposal_rail(request: HttpRequest, number: int) -> HttpResponse:
     """The rail, loaded again after the viewer's own transaction was indexed."""
     proposal = _proposal_or_404(number)
-    at = chain_time()
+    at = chain_time(request)
     state = proposal_state(proposal, at)
     context = {
         "proposal": proposal,
@@ -149,7 +150,7 @@ def proposal_rail(request: HttpRequest, number: int) -> HttpResponse:
         "steps": timeline_steps(proposal, state, at=at),
         **_rail_context(request, proposal, state, at),
     }
-    response = render(request, "governance/_proposal_rail.html", context)
+    response = page_render(request, "governance/_proposal_rail.html", context)
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 

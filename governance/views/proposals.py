@@ -8,15 +8,14 @@ from django import forms
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from chain.addresses import AddressInvalid, parse_address, to_checksum
+from chain.paging import keyset_page
 from governance.models import Proposal
 from governance.models.proposals import ProposalKind
 from governance.state import ProposalState, proposal_state
-from governance.views.common import chain_time, proposal_rows, query_with, viewer
-from governance.views.paging import keyset_page
+from governance.views.common import chain_time, page_render, proposal_rows, query_with, viewer
 from governance.views.queries import TABS, state_condition, tab_condition, tab_counts
 
 PAGE_SIZE = 20
@@ -114,7 +113,7 @@ def proposal_list(request: HttpRequest) -> HttpResponse:
     valid = form.is_valid()
     wanted = form.cleaned_data
     tab, sort = wanted.get("state") or "all", wanted.get("sort") or "newest"
-    at = chain_time()
+    at = chain_time(request)
     proposals = proposals_filtered(wanted)
     counts = tab_counts(proposals, at)
     page = keyset_page(
@@ -146,7 +145,9 @@ def proposal_list(request: HttpRequest) -> HttpResponse:
         "export_query": query_with(request.GET, cursor=None),
         "next_queued": _next_queued(at) if not page.items and tab == "active" else None,
     }
-    return render(request, "governance/proposal_list.html", context, status=200 if valid else 400)
+    return page_render(
+        request, "governance/proposal_list.html", context, status=200 if valid else 400
+    )
 
 
 def _next_queued(at: int) -> Proposal | None:
@@ -213,7 +214,7 @@ def proposal_export(request: HttpRequest) -> StreamingHttpResponse:
     form = ProposalFilter(request.GET)
     if not form.is_valid():
         raise BadRequest("The list cannot be asked that.")
-    at = chain_time()
+    at = chain_time(request)
     proposals = (
         proposals_filtered(form.cleaned_data)
         .filter(tab_condition(form.cleaned_data["state"] or "all", at))

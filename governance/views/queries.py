@@ -4,6 +4,7 @@
 proposal to know ten. The tests hold the two against each other.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django.db.models import Count, F, Q, QuerySet
@@ -52,6 +53,16 @@ def state_condition(state: ProposalState, at: int) -> Q:
     if state is ProposalState.EXPIRED:
         return passed & Q(eta_at__isnull=False) & lapsed
     return passed & Q(eta_at__isnull=False) & (Q(expires_at__isnull=True) | ~lapsed)
+
+
+def in_states(
+    proposals: QuerySet[Proposal], states: Iterable[ProposalState], at: int
+) -> QuerySet[Proposal]:
+    """Return those of ``proposals`` that are in one of ``states`` at block time ``at``."""
+    condition = Q(pk__in=[])
+    for state in states:
+        condition |= state_condition(state, at)
+    return proposals.filter(condition)
 
 
 def tab_condition(tab: str, at: int) -> Q:

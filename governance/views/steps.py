@@ -20,6 +20,10 @@ class Act:
     text: str
     who: str
 
+    @property
+    def is_danger(self) -> bool:
+        return self.tx == "cancel"
+
 
 @dataclass(frozen=True, slots=True)
 class ActionBar:
