@@ -33,6 +33,16 @@ MAX_CERTIFICATES: Final = 8
 #: Marks every certificate of the emulator in its common name.
 EMULATED_MARK: Final = "ALTHING EMULATED"
 
+#: Everything that the library raises, or only warns of, for a certificate it cannot read fully.
+CERTIFICATE_ERRORS: Final = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+    CryptographyDeprecationWarning,
+)
+
 _KNOWN_CRITICAL: Final = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE}
 _LEAF_NAME: Final = re.compile(r"(?:ALTHING EMULATED )?(G[A-Z][0-9]{2}[0-9X]|LS_10) A\d\d .+ LF")
 _ARCHITECTURES: Final = {"GH": "HOPPER", "GB": "BLACKWELL"}
@@ -138,8 +148,7 @@ def parse_certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
         )
     try:
         certificates = tuple(x509.load_pem_x509_certificates(pem))
-    except (ValueError, CryptographyDeprecationWarning) as error:
-        # The library only warns of some breaches of RFC 5280; they are refused here all the same.
+    except CERTIFICATE_ERRORS as error:
         raise ChainError("chain.pem", "The certificate chain is not PEM certificates.") from error
     check_certificates(certificates)
     return certificates
@@ -161,7 +170,7 @@ def check_certificates(certificates: Sequence[x509.Certificate]) -> None:
             _ = certificate.public_key()
             if certificate.serial_number <= 0:
                 raise ValueError("the serial number is not positive")
-        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        except CERTIFICATE_ERRORS as error:
             raise ChainError(
                 "chain.pem", f"Certificate {position} is malformed.", {"certificate": position}
             ) from error

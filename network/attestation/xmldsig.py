@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.utils import CryptographyDeprecationWarning
 from lxml import etree
 
+from .certificates import CERTIFICATE_ERRORS
 from .errors import EvidenceError
 from .signatures import raw_signature_verify
 
@@ -149,7 +148,7 @@ def _certificates(key_info: etree._Element) -> tuple[x509.Certificate, ...]:
         return tuple(
             x509.load_der_x509_certificate(_base64(element.text or "")) for element in elements
         )
-    except (ValueError, UnsupportedAlgorithm, CryptographyDeprecationWarning) as error:
+    except CERTIFICATE_ERRORS as error:
         raise XmlSignatureError("rim.keyinfo", "A certificate cannot be read.") from error
 
 
@@ -161,7 +160,13 @@ def _base64(text: str) -> bytes:
 
 
 def _canonical(element: etree._Element) -> bytes:
-    return etree.tostring(element, method="c14n", exclusive=False, with_comments=False)
+    try:
+        return etree.tostring(element, method="c14n", exclusive=False, with_comments=False)
+    except etree.C14NError as error:
+        # For example a relative namespace name, for which no canonical form is defined.
+        raise XmlSignatureError(
+            "rim.malformed", "The manifest has no canonical form (Canonical XML 1.1)."
+        ) from error
 
 
 def _remove_keeping_tail(root: etree._Element, child: etree._Element) -> None:
