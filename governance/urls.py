@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from governance.api import auth_urls
 from governance.views import (
     about,
     dashboard,
@@ -18,6 +19,7 @@ from governance.views import (
 
 app_name = "governance"
 urlpatterns: list[URLPattern | URLResolver] = [
+    *auth_urls.urlpatterns,
     path("", dashboard.dashboard, name="dashboard"),
     path("proposals/", proposals.proposal_list, name="proposal_list"),
     path("proposals/export.csv", proposals.proposal_export, name="proposal_export"),

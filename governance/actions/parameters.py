@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from chain.formatting import quantity_text
 from chain.signatures import keccak
 
-#: Unit of each kind of the registry (INetworkParameters.Kind), as ``quantity_text`` reads it.
-_UNITS = {"SECONDS": "s", "BPS": "bps", "TOKEN_WEI": "wei", "UINT": "count"}
-
-
 @dataclass(frozen=True, slots=True)
 class ParameterInfo:
     """What a reader needs of a parameter. ``is_numeric`` is false for BYTES32 kinds."""
@@ -29,16 +25,15 @@ def parameter_key(name: str) -> bytes:
 def parameter_infos() -> dict[bytes, ParameterInfo]:
     """Every parameter the index knows, by key. One query."""
     from network.models import Parameter
-    from network.units import unit_of
 
     return {
         bytes(row.key): ParameterInfo(
             key=bytes(row.key),
             name=row.name,
-            unit=_UNITS.get(str(row.kind), ""),
+            unit=row.unit,
             is_numeric=str(row.kind).upper() != "BYTES32",
         )
-        for row in Parameter.objects.only("key", "name", "kind")
+        for row in Parameter.objects.all()
     }
 
 
@@ -56,4 +51,9 @@ def value_encode(value: int | bytes) -> bytes:
 
 def value_text(value: str, unit: str) -> str:
     """A stored value (decimal or hex string) with its unit, for people."""
-    return value if value.startswith("0x") else quantity_text(int(value), unit)
+    if value.startswith("0x"):
+        return value
+    # "wei per GPU" is an amount, per GPU.
+    base, _, rest = unit.partition(" per ")
+    text = quantity_text(int(value), base)
+    return f"{text} per {rest}" if rest else text
