@@ -20,6 +20,8 @@ WELCOME = """
   Ctrl-C stops everything; the next start takes seconds. "make demo-reset" begins anew.
 """
 CHECK_EVERY_S = 1.0
+#: Room for the proof's own vote: delay, period, extension, timelock, and slack.
+STORY_S = 30 * 60
 
 
 def main() -> int:
@@ -60,7 +62,7 @@ def _once(folder: DemoFolder) -> int:
     folder.complete.unlink(missing_ok=True)
     with engines_run(folder) as engines:
         port = web_port()
-        world: World = world_build(folder, engines, port=port)
+        world: World = world_build(folder, engines, port=port, behind_s=STORY_S)
         processes = Processes(folder.logs, world.environment)
         try:
             start_site(processes, port=port, state=folder.root)

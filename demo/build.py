@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,6 +28,7 @@ from demo.keys import ear_key_make, keeper_make
 from demo.settings import ACCOUNTS, BASE_DIR, DemoFolder, environment
 
 KEEPER_GAS_MONEY_WEI = 100 * 10**18
+ENGINES = ("DATABASE_URL", "CELERY_BROKER_URL", "RPC_URL")
 
 
 class StepFailed(RuntimeError):
@@ -72,8 +73,13 @@ def run(command: list[str], variables: dict[str, str]) -> None:
 
 
 @contextmanager
-def engines_run(folder: DemoFolder) -> Iterator[Supervisor]:
-    """Start PostgreSQL, Valkey and anvil; a torso of an earlier start is removed first."""
+def engines_run(
+    folder: DemoFolder, *, given: Mapping[str, str] = os.environ
+) -> Iterator[Supervisor]:
+    """Start PostgreSQL, Valkey and anvil; a torso of an earlier start is removed first.
+
+    `given` names the engines that run elsewhere (DATABASE_URL, CELERY_BROKER_URL, RPC_URL).
+    """
     fresh = not folder.complete.exists()
     if fresh and folder.root.exists():
         shutil.rmtree(folder.root)
@@ -85,7 +91,7 @@ def engines_run(folder: DemoFolder) -> Iterator[Supervisor]:
         # The history's blocks come faster than one a second.
         extra=("--order", "fifo"),
     )
-    supervisor = Supervisor(folder.root / "engines", durable=False, anvil=anvil)
+    supervisor = Supervisor(folder.root / "engines", durable=False, anvil=anvil, given=given)
     with supervisor:
         if fresh and supervisor.postgres is not None:
             _database_empty(supervisor.postgres.url("postgres"), supervisor.database)
@@ -99,15 +105,14 @@ def _database_empty(url: str, name: str) -> None:
             connection.execute(sql.SQL(command).format(sql.Identifier(name)))
 
 
-def world_build(
-    folder: DemoFolder, engines: Supervisor, *, port: int, behind_s: int = 0
-) -> World:
+def world_build(folder: DemoFolder, engines: Supervisor, *, port: int, behind_s: int = 0) -> World:
     """Make everything at the first start; at a later one, find it again.
 
     `behind_s` leaves the chain's clock that far behind the wall clock, as room for
     a story that is told by moving it.
     """
-    variables = environment(folder, port=port) | engines.environment()
+    elsewhere = {name: engines.given[name] for name in ENGINES if engines.given.get(name)}
+    variables = environment(folder, port=port) | elsewhere | engines.environment()
     if folder.complete.exists():
         return _world_reopen(folder, variables, port=port)
     with step("Making keys"):

@@ -1,7 +1,6 @@
 """The local chain as the demo's actors use it: anvil's unlocked accounts and its clock."""
 
 import json
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path

@@ -1,10 +1,14 @@
 """The demo's nodes (being built)."""
+
 import threading
+
 from demo.chain import LocalChain
 from demo.settings import DemoFolder
 
+
 def fleet_register(chain: LocalChain, folder: DemoFolder) -> None:
     return None
+
 
 class Fleet:
     def __init__(self, *a: object) -> None: ...
