@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from chain.addresses import to_checksum
 from chain.client import chain_call
@@ -20,6 +20,7 @@ from chain.contracts import ABI_DIR, Deployment, DeploymentInvalid, deployment
 from chain.formatting import amount_text
 from chain.rpc.errors import ContractReverted, RpcError
 from governance.checks import ACTIONS_MAX, DESCRIPTION_MAX_BYTES
+from governance.markdown import render_markdown
 from governance.models import Delegate, Holder, Proposal, ProposalAction
 from governance.state import ProposalState
 from governance.views.common import chain_time, viewer
@@ -67,6 +68,13 @@ def proposal_new(request: HttpRequest) -> HttpResponse:
             "description_max": DESCRIPTION_MAX_BYTES,
         },
     )
+
+
+@require_POST
+def text_preview(request: HttpRequest) -> HttpResponse:
+    """The typed Markdown as the proposal's page will show it; form field ``text``."""
+    text = request.POST.get("text", "")[: DESCRIPTION_MAX_BYTES * 2]
+    return HttpResponse(render_markdown(text) or "<p>There is no text yet.</p>")
 
 
 @require_GET
