@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chain.formatting import quantity_text
 from chain.signatures import keccak
 
+
 @dataclass(frozen=True, slots=True)
 class ParameterInfo:
     """What a reader needs of a parameter. ``is_numeric`` is false for BYTES32 kinds."""

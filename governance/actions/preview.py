@@ -11,6 +11,7 @@ from chain.contracts import contract, deployment
 from chain.decoding import AbiError
 from chain.errors_text import revert_sentence
 from chain.formatting import amount_text
+from chain.proposal_id import proposal_id
 from chain.rpc.errors import ContractReverted
 from chain.signatures import keccak
 from governance.actions.build import BuiltCall
@@ -18,7 +19,6 @@ from governance.actions.decode import DecodedAction, decode_action, proposal_kin
 from governance.actions.parameters import parameter_infos
 from governance.checks import CheckContext, CheckedAction, Finding, check_proposal
 from governance.models import Delegate, Proposal, ProposalAction, RoutineCall
-from governance.proposal_ids import proposal_id_compute
 
 #: Delegates an address is compared with: the ones an attacker would imitate.
 KNOWN_DELEGATES = 100
@@ -71,20 +71,20 @@ def proposal_preview(calls: Sequence[BuiltCall], description: str) -> ProposalPr
         for index, call in enumerate(calls)
     )
     checked = [_checked(action) for action in actions]
-    proposal_id = proposal_id_compute(
-        [call.target for call in calls],
-        [call.value_wei for call in calls],
-        [call.calldata for call in calls],
-        keccak(description.encode("utf-8")),
+    new_id = proposal_id(
+        targets=[call.target for call in calls],
+        values_wei=[call.value_wei for call in calls],
+        calldatas=[call.calldata for call in calls],
+        description=description.encode("utf-8"),
     )
     findings = [
         *_chain_findings(actions),
-        *_exists(proposal_id),
+        *_exists(new_id),
         *check_proposal(checked, description, _context(checked, calls)),
     ]
     constitutional = _is_constitutional(calls)
     return ProposalPreview(
-        proposal_id=proposal_id,
+        proposal_id=new_id,
         calldata_hash=keccak(b"".join(call.calldata for call in calls)),
         calls=tuple(calls),
         description=description,
@@ -171,8 +171,8 @@ def _is_constitutional(calls: Sequence[BuiltCall]) -> bool:
     )
 
 
-def _exists(proposal_id: int) -> list[Finding]:
-    known = Proposal.objects.filter(proposal_id=proposal_id).first()
+def _exists(new_id: int) -> list[Finding]:
+    known = Proposal.objects.filter(proposal_id=new_id).first()
     if known is None:
         return []
     return [

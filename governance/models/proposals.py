@@ -41,7 +41,9 @@ class Proposal(models.Model):
     proposer = AddressField(db_index=True)
     title = models.CharField(max_length=256, blank=True)
     description = models.TextField(blank=True)
-    #: keccak256 of the description's raw bytes on chain, which may not be valid UTF-8.
+    #: The exact bytes on chain where they are not plain UTF-8; null when ``description`` is exact.
+    description_raw = BytesField(null=True)
+    #: keccak256 of the exact bytes.
     description_hash = Hash32Field()
     kind = models.CharField(max_length=16, choices=ProposalKind)
     is_constitutional = models.BooleanField(default=False)
@@ -105,6 +107,12 @@ class Proposal(models.Model):
 
     def get_absolute_url(self) -> str:
         return f"/proposals/{self.number}/"
+
+    @property
+    def description_bytes(self) -> bytes:
+        """The description exactly as on chain."""
+        raw = self.description_raw
+        return self.description.encode("utf-8") if raw is None else bytes(raw)
 
     @property
     def total_wei(self) -> int:

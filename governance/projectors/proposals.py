@@ -8,15 +8,15 @@ from typing import Any
 from django.db import connection
 from django.db.models import Max, Q
 
-from chain.contracts import text_to_bytes
+from chain.contracts import deployment, text_to_bytes
+from chain.decoding import LossyText
 from chain.projections import BlockHeader, DecodedLog, History, Projector, Read
-from chain.signatures import keccak
+from chain.proposal_id import description_hash, timelock_operation_id
 from governance.actions.decode import DecodedAction, decode_action, proposal_kind
 from governance.actions.parameters import parameter_infos
 from governance.models import Proposal, ProposalAction, RoutineCall
 from governance.projectors.settings import ROUTINE_KEY, routine_calls
 from governance.projectors.times import moment
-from governance.proposal_ids import timelock_operation_id
 from governance.state import EXPIRY_S, FINAL_STATES, next_change_at, proposal_state, unix
 from governance.text import proposal_title
 
@@ -103,7 +103,7 @@ def _proposal_reads(proposal_id: int) -> Iterable[Read]:
 def _proposal_build(created: DecodedLog, history: History) -> Proposal:
     args = created.args
     proposal_id = args["proposalId"]
-    description_hash = keccak(text_to_bytes(args["description"]))
+    raw = text_to_bytes(args["description"])
     against, in_favour, abstain = history.read(Read(GOVERNOR, "proposalVotes", (proposal_id,))) or (
         0,
         0,
@@ -114,7 +114,8 @@ def _proposal_build(created: DecodedLog, history: History) -> Proposal:
         proposer=args["proposer"],
         title=proposal_title(args["description"]),
         description=args["description"],
-        description_hash=description_hash,
+        description_raw=raw if isinstance(args["description"], LossyText) else None,
+        description_hash=description_hash(raw),
         snapshot_at=moment(args["voteStart"]),
         deadline_at=moment(_deadline(args, history)),
         created_at=moment(created.block_timestamp),
@@ -127,7 +128,11 @@ def _proposal_build(created: DecodedLog, history: History) -> Proposal:
         quorum_wei=history.read(Read(GOVERNOR, "quorum", (args["voteStart"],))),
         is_constitutional=bool(history.read(Read(GOVERNOR, "isConstitutional", (proposal_id,)))),
         timelock_operation_id=timelock_operation_id(
-            args["targets"], args["values"], args["calldatas"], description_hash
+            governor=deployment().address(GOVERNOR),
+            targets=args["targets"],
+            values_wei=args["values"],
+            calldatas=args["calldatas"],
+            description=raw,
         ),
     )
     proposal.kind = proposal_kind(_decoded(created), is_constitutional=proposal.is_constitutional)
