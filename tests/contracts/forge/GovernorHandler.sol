@@ -80,7 +80,26 @@ contract GovernorHandler {
         try _governor.castVote(_proposal(seed).id, support % 4 == 0 ? 0 : 1) {} catch {}
     }
 
-    function queue(uint256 seed) external {
+    /// @dev The next step a proposal's friends would take; without it few would ever reach their execution.
+    function advance(uint256 seed) external {
+        if (proposals.length == 0) return;
+        Proposal storage proposal = _proposal(seed);
+        IGovernor.ProposalState state = _governor.state(proposal.id);
+        if (state == IGovernor.ProposalState.Pending) {
+            vm.warp(_governor.proposalSnapshot(proposal.id) + 1);
+        } else if (state == IGovernor.ProposalState.Active) {
+            vm.prank(_holder);
+            try _governor.castVote(proposal.id, 1) {} catch {}
+            vm.warp(_governor.proposalDeadline(proposal.id) + 1);
+        } else if (state == IGovernor.ProposalState.Succeeded) {
+            queue(seed);
+        } else if (state == IGovernor.ProposalState.Queued) {
+            vm.warp(block.timestamp + (seed % 31));
+            execute(seed);
+        }
+    }
+
+    function queue(uint256 seed) public {
         if (proposals.length == 0) return;
         Proposal storage proposal = _proposal(seed);
         (address[] memory targets, uint256[] memory values, bytes[] memory calldatas) = _calls(proposal);
@@ -91,7 +110,7 @@ contract GovernorHandler {
         } catch {}
     }
 
-    function execute(uint256 seed) external {
+    function execute(uint256 seed) public {
         if (proposals.length == 0) return;
         Proposal storage proposal = _proposal(seed);
         (address[] memory targets, uint256[] memory values, bytes[] memory calldatas) = _calls(proposal);
