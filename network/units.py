@@ -92,3 +92,8 @@ def purpose_of(name: str) -> str:
 def group_name(group: str) -> str:
     """A group's heading on the pages."""
     return _GROUP_NAMES.get(group, group.capitalize())
+
+
+def unit_of(parameter: Parameter) -> str:
+    """The unit of a parameter's figures, as :attr:`Parameter.unit` says."""
+    return parameter.unit

@@ -33,7 +33,7 @@ class NodesProjector(Projector):
     """Writes Node and NodeEvent."""
 
     name = "network.nodes"
-    models = (NodeEvent, Node)
+    models = (Node, NodeEvent)
     events: Mapping[tuple[str, str], Callable[[dict[str, Any]], Iterable[str]]] = {
         (CONTRACT, event): _node_key for event in EVENTS
     }

@@ -50,7 +50,7 @@ class ParametersProjector(Projector):
     """Writes Parameter and ParameterTightening."""
 
     name = "network.parameters"
-    models = (ParameterTightening, Parameter)
+    models = (Parameter, ParameterTightening)
     events: Mapping[tuple[str, str], Callable[[dict[str, Any]], Iterable[str]]] = {
         (CONTRACT, "ParameterDefined"): parameter_key,
         (CONTRACT, "ParameterRedefined"): parameter_key,

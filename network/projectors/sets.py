@@ -21,7 +21,7 @@ class ParameterSetsProjector(Projector):
     """Writes ParameterSet and ParameterChange."""
 
     name = SETS
-    models = (ParameterChange, ParameterSet)
+    models = (ParameterSet, ParameterChange)
     depends_on = ("network.parameters",)
     events: Mapping[tuple[str, str], Callable[[dict[str, Any]], Iterable[str]]] = {
         (CONTRACT, "ParameterSetScheduled"): _set_key,

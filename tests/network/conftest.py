@@ -1,0 +1,139 @@
+"""The network's world for tests: the real contracts on anvil, indexed for real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from chain import projections
+from chain.client import chain_call, rpc_client
+from chain.contracts import contract
+from chain.indexer.loop import index_until_head
+from chain.signatures import keccak
+from network import projectors
+from network.models import Node, Parameter
+from network.registration import keys_hash
+
+ALT = 10**18
+GUARDIAN, ATTESTOR, OPERATOR = 1, 2, 3
+
+
+@dataclass(slots=True)
+class World:
+    """The chain as its actors use it. Votes are out of scope here: the timelock itself sends."""
+
+    rpc: Callable[..., Any]
+    accounts: list[Any]
+
+    def send(self, sender: bytes, name: str, function: str, args: tuple[Any, ...] = ()) -> bytes:
+        """Send a transaction and mine it; fails the test when it reverts."""
+        target = contract(name)
+        tx = {
+            "from": f"0x{sender.hex()}",
+            "to": f"0x{target.address.hex()}",
+            "data": f"0x{target.encode(function, args).hex()}",
+            "gas": hex(5_000_000),
+        }
+        hash_ = self.rpc("eth_sendTransaction", tx)
+        # anvil answers before it has mined.
+        deadline = time.monotonic() + 10
+        while (receipt := self.rpc("eth_getTransactionReceipt", hash_)) is None:
+            assert time.monotonic() < deadline, f"{name}.{function} was not mined"
+            time.sleep(0.01)
+        assert receipt["status"] == "0x1", f"{name}.{function} reverted"
+        return bytes.fromhex(hash_[2:])
+
+    def timelock(self, name: str, function: str, args: tuple[Any, ...] = ()) -> bytes:
+        """Send as the timelock, as an executed proposal would."""
+        address = contract("TimelockController").address
+        text = f"0x{address.hex()}"
+        self.rpc("anvil_setBalance", text, hex(10**20))
+        self.rpc("anvil_impersonateAccount", text)
+        try:
+            return self.send(address, name, function, args)
+        finally:
+            self.rpc("anvil_stopImpersonatingAccount", text)
+
+    def parameters_set(self, **values: int) -> bytes:
+        """Set parameters by name, with ``__`` for the dot: ``attest__ttl=600``."""
+        wanted = {keccak(n.replace("__", ".", 1).encode()): v for n, v in values.items()}
+        keys = tuple(sorted(wanted))
+        expected = tuple(chain_call("NetworkParameters", "getVoted", (key,)) for key in keys)
+        new = tuple(wanted[key].to_bytes(32, "big") for key in keys)
+        return self.timelock("NetworkParameters", "set", (keys, expected, new))
+
+    def pass_time(self, seconds: int, blocks: int = 3) -> None:
+        """Move the chain's clock and mine, so that what was sent is final (depth 2)."""
+        self.rpc("evm_increaseTime", seconds)
+        self.rpc("anvil_mine", hex(blocks))
+
+    def index(self) -> None:
+        index_until_head()
+
+    def settle(self) -> None:
+        """Make everything sent so far final, and index it."""
+        self.rpc("anvil_mine", hex(3))
+        self.index()
+
+    def register_node(
+        self, ed25519: bytes, *, gpu_class: str = "h100_80g", gpu_count: int = 2, operator: int = 3
+    ) -> bytes:
+        """Register a node on chain and return its id."""
+        account = self.accounts[operator].address
+        class_ = gpu_class.encode().ljust(32, b"\0")
+        hash_ = keys_hash(operator=account, ed25519=ed25519)
+        stake = chain_call("NodeRegistry", "requiredStake", (class_, gpu_count))
+        registry = contract("NodeRegistry").address
+        self.send(account, "AlthingToken", "approve", (registry, stake))
+        region = b"eu-north".ljust(32, b"\0")
+        args = (hash_, class_, gpu_count, region, "https://node.example/meta")
+        self.send(account, "NodeRegistry", "register", args)
+        return bytes(chain_call("NodeRegistry", "nodeIdOf", (account, hash_)))
+
+
+@pytest.fixture
+def network_projectors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Only the network's projectors run."""
+    registry: dict[str, Any] = {}
+    monkeypatch.setattr(projections, "_registry", registry)
+    for projector in (
+        projectors.ParametersProjector(),
+        projectors.ParameterSetsProjector(),
+        projectors.NodesProjector(),
+    ):
+        projections.register_projector(projector)
+    return registry
+
+
+@pytest.fixture
+def world(
+    rpc: Callable[..., Any],
+    deployment: dict[str, Any],
+    web3_accounts: list[Any],
+    network_projectors: dict[str, Any],
+    db: None,
+) -> World:
+    """The deployed contracts, not indexed yet."""
+    cache.clear()
+    rpc_client()
+    return World(rpc, web3_accounts)
+
+
+@pytest.fixture
+def indexed(world: World) -> World:
+    """The same, with everything since the deployment indexed and final."""
+    world.settle()
+    return world
+
+
+def parameter(name: str) -> Parameter:
+    return Parameter.objects.get(name=name)
+
+
+def node(node_id: bytes) -> Node:
+    return Node.objects.get(node_id=node_id)
