@@ -8,6 +8,8 @@ class GovernanceConfig(AppConfig):
     verbose_name = "Governance"
 
     def ready(self) -> None:
+        from governance.keeper import register_intent_kinds
         from governance.projectors import register_all
 
         register_all()
+        register_intent_kinds()
