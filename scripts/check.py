@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 FRONTEND = ROOT / "frontend"
+SHOWN_LINES = 80
 TEMPLATES = ["templates", "governance", "network", "treasury", "config"]
 # As a real deployment is set, so that the deployment check has something to check.
 PRODUCTION = {
@@ -112,7 +113,9 @@ def passes(check: Check) -> bool:
     result = "ok" if code == 0 else f"FAILED ({code})"
     print(f"{check.title:<36} {result:<12} {time.monotonic() - began:6.1f} s", flush=True)
     if code != 0:
-        print("\n".join(f"    {line}" for line in output.strip().splitlines()), flush=True)
+        lines = output.strip().splitlines()
+        shown = lines[-SHOWN_LINES:]
+        print("\n".join(f"    {line}" for line in shown), flush=True)
     return code == 0
 
 
