@@ -63,9 +63,11 @@ def lose_reply(methods: list[str], answer: Any) -> Any:
 
 
 @pytest.fixture
-def faulty(anvil_url: str) -> FaultyTransport:
+def faulty(anvil_url: str) -> Iterator[FaultyTransport]:
     """A faulty transport to the test's chain, harmless until told otherwise."""
-    return FaultyTransport(HttpTransport(anvil_url))
+    transport = FaultyTransport(HttpTransport(anvil_url))
+    yield transport
+    transport.close()
 
 
 @pytest.fixture
