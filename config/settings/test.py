@@ -5,7 +5,9 @@ from config.settings.local import REST_FRAMEWORK
 
 SECRET_KEY = "test-" + "0" * 50  # noqa: S105 - guards nothing
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-WHITENOISE_AUTOREFRESH = False
+# Static files straight from their sources; without it whitenoise warns of the folder that only
+# collectstatic makes.
+WHITENOISE_AUTOREFRESH = True
 CHAIN_FINALITY = "2"
 # The throttles' own tests set the real rates; the others must not meet them.
 REST_FRAMEWORK = REST_FRAMEWORK | {
