@@ -56,6 +56,7 @@ async function tests() {
     outdir: "node_modules/.tests",
     outExtension: { ".js": ".mjs" },
     platform: "node",
+    target: "node20",
     format: "esm",
   });
 }

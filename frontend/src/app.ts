@@ -5,9 +5,9 @@ import { all, on, one } from "./lib/dom";
 import { message, pageSetup } from "./lib/page";
 import { discoveryStart } from "./wallet/discovery";
 import { resume } from "./wallet/connection";
-import { signIn } from "./wallet/siwe";
+import { signIn, signOut } from "./wallet/siwe";
 import { openTransaction } from "./wallet/pending";
-import { tabsSetup, tabsTell } from "./wallet/tabs";
+import { tabsSetup } from "./wallet/tabs";
 
 // Set here too: the meta tag may be missing on a page that is no page of ours.
 htmx.config.allowEval = false;
@@ -34,7 +34,7 @@ async function lazily<T>(load: Promise<T>, use: (module: T) => unknown): Promise
 
 on("click", "[data-sign-in]", () => void signIn());
 on("click", "[data-switch-wallet]", () => void signIn(true));
-on("submit", "[data-sign-out]", () => tabsTell({ type: "signed-out" }));
+on("click", "[data-sign-out]", () => void signOut());
 on("click", "[data-tx]", (button, event) => {
   event.preventDefault();
   void lazily(import("./wallet/actions"), (module) => module.actionRun(button));

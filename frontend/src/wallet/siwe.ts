@@ -1,6 +1,7 @@
 // Sign-In with Ethereum (EIP-4361). The server writes the message; we only carry it.
 import { api, ApiError } from "../lib/api";
 import { announce, fact, h } from "../lib/dom";
+import { message } from "../lib/page";
 import { accountsRequest, ask } from "./connection";
 import { WalletError } from "./errors";
 import { button, modalOpen } from "./modal";
@@ -70,5 +71,18 @@ async function steps(wallet: Wallet, text: HTMLElement, say: (sentence: string) 
   const { address: account } = await api<{ address: string }>("POST", "/auth/siwe", { signature });
   tabsTell({ type: "signed-in", account });
   say("Signed in.");
+  location.reload();
+}
+
+/** Ends the session here and in every other tab. */
+export async function signOut(): Promise<void> {
+  try {
+    await api("POST", "/auth/logout");
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    message(`You are still signed in. ${error.message}`, "error");
+    return;
+  }
+  tabsTell({ type: "signed-out" });
   location.reload();
 }

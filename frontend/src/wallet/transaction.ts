@@ -33,10 +33,20 @@ interface Progress {
   sentence: string;
 }
 
-export interface Outcome {
-  hash: string;
-  call: Pick<Call, "purpose" | "proposalId">;
+/** Where to go once it is indexed: a button's words and an address. */
+export interface Next {
+  text: string;
+  url(hash: string): string;
 }
+
+export interface Options {
+  /** Runs once, when the transaction is indexed. */
+  done?: (hash: string) => void;
+  next?: Next;
+}
+
+/** A new proposal's number is the index's to give; its transaction leads to it. */
+export const PROPOSAL_NEXT: Next = { text: "Open the proposal", url: (hash) => `/proposals/by-tx/${hash}/` };
 
 class TransactionDialog {
   private readonly modal: Modal;
@@ -51,7 +61,7 @@ class TransactionDialog {
 
   constructor(
     title: string,
-    private readonly done: (outcome: Outcome) => void,
+    private readonly options: Options = {},
   ) {
     this.modal = modalOpen(title, () => this.onClose());
     this.modal.dialog.dataset.transaction = "true";
@@ -61,7 +71,10 @@ class TransactionDialog {
   private onClose(): void {
     this.closed = true;
     if (this.hash) sentUpdate(this.hash, { shown: false });
-    if (this.changed && !refresh()) location.reload();
+    if (!this.changed) return;
+    const { next } = this.options;
+    if (next) location.assign(next.url(this.hash));
+    else if (!refresh()) location.reload();
   }
 
   private step(index: number, state: StepState): void {
@@ -226,10 +239,10 @@ class TransactionDialog {
     if (this.say.textContent !== text) this.tell(text);
     if (this.changed) return;
     this.changed = true;
-    this.offer(button("Close", this.modal.close, "primary"));
+    this.offer(button(this.options.next?.text ?? "Close", this.modal.close, "primary"));
     const { hash, purpose, proposalId } = row;
     document.dispatchEvent(new CustomEvent("althing:indexed", { detail: { hash, purpose, proposalId } }));
-    this.done({ hash, call: { purpose: row.purpose as Call["purpose"], proposalId } });
+    this.options.done?.(hash);
   }
 
   private over(row: Sent, text: string): void {
@@ -276,12 +289,13 @@ function idShort(decimal: string): string {
   return `0x${hex.slice(0, 6)}…${hex.slice(-4)}`;
 }
 
-/** Opens the dialog for a call. `done` runs once, when the transaction is indexed. */
-export function transactionOpen(call: Call, done: (outcome: Outcome) => void = () => {}): void {
-  void new TransactionDialog(call.title, done).send(call);
+/** Opens the dialog for a call. */
+export function transactionOpen(call: Call, options: Options = {}): void {
+  void new TransactionDialog(call.title, options).send(call);
 }
 
 /** Opens the dialog for a transaction sent before the page was loaded. */
 export function transactionShow(row: Sent): void {
-  void new TransactionDialog(row.title, () => {}).watch(row);
+  const options = row.purpose === "propose" ? { next: PROPOSAL_NEXT } : {};
+  void new TransactionDialog(row.title, options).watch(row);
 }

@@ -1,8 +1,8 @@
 // The five steps. Nothing needs a wallet before the last button.
 import { api, ApiError, csrfToken } from "../lib/api";
-import { all, announce, h, one } from "../lib/dom";
+import { all, h, one } from "../lib/dom";
 import { message, writesOff } from "../lib/page";
-import { transactionOpen } from "../wallet/transaction";
+import { PROPOSAL_NEXT, transactionOpen } from "../wallet/transaction";
 import { ActionList } from "./actions";
 import { DraftStore } from "./draft";
 import { sentence } from "./editor";
@@ -139,7 +139,7 @@ class Wizard {
     ];
     for (const [id, text] of problems) {
       one(`#${id}-error`)!.textContent = text;
-      one(`#${id}`)!.toggleAttribute("aria-invalid", Boolean(text));
+      one(`#${id}`)!.setAttribute("aria-invalid", String(Boolean(text)));
     }
     return problems.find(([, text]) => text)?.[1] ?? "";
   }
@@ -188,11 +188,7 @@ class Wizard {
     if (writesOff()) return message(writesOff(), "warn");
     const call = this.review?.call;
     if (!call) return;
-    transactionOpen(call, () => {
-      void this.store.submitted();
-      announce("The proposal is on the chain.");
-      location.assign(this.root.dataset.proposals ?? "/proposals/");
-    });
+    transactionOpen(call, { next: PROPOSAL_NEXT, done: () => void this.store.submitted() });
   }
 
   private template(): void {
