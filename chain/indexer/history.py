@@ -7,6 +7,7 @@ from django.db.models import F, QuerySet
 
 from chain import conf
 from chain.contracts import codec_load
+from chain.decoding import AbiInvalid
 from chain.indexer.reads import ReadRequest, read_request
 from chain.models import Block, ChainRead, KeyTouch, Log
 from chain.projections import DecodedLog, Read
@@ -86,7 +87,11 @@ class History:
         answer = self._reads[place]
         if answer is None or not answer[0]:
             return None
-        return request.decode(answer[1]), answer[2]
+        try:
+            return request.decode(answer[1]), answer[2]
+        except AbiInvalid:
+            # Nothing lived at that address yet: a call to no code answers with no bytes.
+            return None
 
     def sibling_logs(self, transaction_hash: bytes) -> list[DecodedLog]:
         """All canonical logs of ours in the same transaction, in order."""
