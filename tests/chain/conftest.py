@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
+from django.db import connection, models
 
 from chain import outbox, projections
 from chain.client import rpc_client
 from chain.contracts import contract
+from chain.fields import Hash32Field, Uint256Field
+from chain.models import Block, ChainRead, Cursor, KeyTouch, Log, LogKey
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import Transient
 from chain.rpc.transport import HttpTransport, Transport
@@ -96,10 +100,115 @@ class Wallet:
             "value": hex(value_wei),
             "gas": hex(2_000_000),
         }
-        return bytes.fromhex(self.client.call("eth_sendTransaction", tx)[2:])
+        sent = bytes.fromhex(self.client.call("eth_sendTransaction", tx)[2:])
+        # anvil answers before it has mined.
+        automine = self.client.call("anvil_getAutomine")
+        while automine and self.client.receipts([sent]) == [None]:
+            time.sleep(0.002)
+        return sent
 
 
 @pytest.fixture
 def wallet(client: RpcClient, web3_accounts: list[Any], deployment: dict[str, Any]) -> Wallet:
     """The wallet of the test's tenth account."""
     return Wallet(client, web3_accounts[9].address)
+
+
+class HolderRow(models.Model):
+    """A table of the tests' projector."""
+
+    address = models.CharField(max_length=42, unique=True)
+    number = models.IntegerField()
+    transfers = models.IntegerField()
+    balance_wei = Uint256Field(null=True)
+    last_hash = Hash32Field()
+    as_of = models.BigIntegerField()
+    due = models.IntegerField(default=0)
+
+    class Meta:
+        app_label = "chain"
+        db_table = "test_holder"
+        managed = False
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class HolderProjector(projections.Projector):
+    """Counts an account's transfers, numbers accounts by first appearance, reads balances."""
+
+    name = "test.holders"
+    events: ClassVar = {
+        ("AlthingToken", "Transfer"): lambda args: [args["from"].hex(), args["to"].hex()],
+        ("AlthingToken", "DelegateChanged"): lambda args: [args["delegator"].hex()],
+    }
+    models = (HolderRow,)
+
+    def __init__(self) -> None:
+        self.due: dict[int, list[str]] = {}
+
+    def due_keys(self, *, block: Any) -> list[str]:
+        return self.due.get(block.number, [])
+
+    def reads(self, *, keys: list[str], block: Any) -> list[projections.Read]:
+        return [
+            projections.Read("AlthingToken", "balanceOf", (bytes.fromhex(key),)) for key in keys
+        ]
+
+    def recompute(self, *, key: str, history: projections.History) -> None:
+        logs = history.logs("Transfer", "DelegateChanged")
+        if not logs:
+            HolderRow.objects.filter(address=key).delete()
+            return
+        known = HolderRow.objects.filter(address=key).first()
+        number = known.number if known else HolderRow.objects.count() + 1
+        HolderRow.objects.update_or_create(
+            address=key,
+            defaults={
+                "number": number,
+                "transfers": len(history.logs("Transfer")),
+                "balance_wei": history.read(
+                    projections.Read("AlthingToken", "balanceOf", (bytes.fromhex(key),))
+                ),
+                "last_hash": logs[-1].block_hash,
+                "as_of": history.block.number,
+            },
+        )
+
+
+def holder_digest() -> list[tuple[Any, ...]]:
+    """Every row of the tests' table, less its surrogate key."""
+    columns = [field.attname for field in HolderRow._meta.fields if field.attname != "id"]
+    return sorted(HolderRow.objects.values_list(*columns))
+
+
+def canonical_digest() -> list[tuple[Any, ...]]:
+    """Every canonical raw log, less its surrogate key."""
+    columns = [f.attname for f in Log._meta.fields if f.attname not in ("id", "canonical")]
+    rows = Log.objects.filter(canonical=True).values_list(*columns)
+    return sorted(rows, key=repr)
+
+
+def tables_wipe() -> None:
+    """Forget everything indexed. TRUNCATE passes the triggers that forbid deleting."""
+    names = [model._meta.db_table for model in (Block, Log, LogKey, KeyTouch, ChainRead, Cursor)]
+    with connection.cursor() as sql:
+        sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        sql.execute(f"TRUNCATE {', '.join([*names, 'test_holder'])} CASCADE")
+
+
+@pytest.fixture
+def holders(
+    projectors: dict[str, Any], deployment: dict[str, Any], request: pytest.FixtureRequest
+) -> Iterator[HolderProjector]:
+    """The tests' projector, registered, with its table."""
+    mark = request.node.get_closest_marker("django_db")
+    request.getfixturevalue("transactional_db" if mark and mark.kwargs.get("transaction") else "db")
+    with connection.schema_editor() as editor:
+        editor.create_model(HolderRow)
+    projector = HolderProjector()
+    projections.register_projector(projector)
+    yield projector
+    with connection.cursor() as sql:
+        sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        sql.execute("DROP TABLE IF EXISTS test_holder")
