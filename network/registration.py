@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from chain.addresses import to_checksum
-from chain.signatures import keccak
+from chain.hashing import keccak
 
 DOMAIN_NAME: Final = "Althing Node"
 DOMAIN_VERSION: Final = "1"

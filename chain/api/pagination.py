@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signing import BadSignature, Signer
 from django.db.models import QuerySet
 from rest_framework.pagination import Cursor, CursorPagination
@@ -20,11 +21,19 @@ class CursorPage(CursorPagination):
     that we did not write is refused before it reaches the database.
     """
 
+    ordering = None
     page_size = 25
     page_size_query_param = "limit"
     max_page_size = 100
     cursor_query_description = "Where the page starts: take it from `next` or `previous`."
     page_size_query_description = "Rows a page, 1 to 100."
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
+        """The view's ``ordering``, or the page class's; a list without one has no stable pages."""
+        ordering = getattr(view, "ordering", None) or self.ordering
+        if not ordering:
+            raise ImproperlyConfigured(f"{type(view).__name__} needs an `ordering` for its pages.")
+        return (ordering,) if isinstance(ordering, str) else tuple(ordering)
 
     def get_page_size(self, request: Request) -> int | None:
         text = request.query_params.get(self.page_size_query_param)

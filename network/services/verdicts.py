@@ -139,7 +139,8 @@ def _sentence(appraisal: Appraisal, policy: PolicySnapshot, rejudge_of: Verdict 
             f"Judged again under policy {policy.version} (it was {rejudge_of.status} under "
             f"policy {rejudge_of.policy_version}): "
         )
-    findings = [*appraisal.findings, *(f for d in appraisal.devices for f in d.findings)]
+    # What a device did comes before what follows from it for the node.
+    findings = [*(f for d in appraisal.devices for f in d.findings), *appraisal.findings]
     for severity in (Severity.ERROR, Severity.WARNING):
         worst = [finding for finding in findings if finding.severity is severity]
         if worst:

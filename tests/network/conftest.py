@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.core.cache import cache
 
 from chain import projections
@@ -16,8 +20,10 @@ from chain.contracts import contract
 from chain.indexer.loop import index_until_head
 from chain.signatures import keccak
 from network import projectors
+from network.attestation.emulator import EmulatedGpu, EmulatorAuthority, emulator_prepare
 from network.models import Node, Parameter
 from network.registration import keys_hash
+from tests.network.nodes import TestNode
 
 ALT = 10**18
 GUARDIAN, ATTESTOR, OPERATOR = 1, 2, 3
@@ -129,6 +135,56 @@ def indexed(world: World) -> World:
     """The same, with everything since the deployment indexed and final."""
     world.settle()
     return world
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EmulatorAuthority]:
+    """An emulator installation of this run."""
+    folder = tmp_path_factory.mktemp("emulator")
+    return folder, emulator_prepare(folder)
+
+
+@pytest.fixture(scope="session")
+def ear_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A P-256 key as the deployment would hold it."""
+    path = tmp_path_factory.mktemp("ear") / "ear.pem"
+    key = ec.generate_private_key(ec.SECP256R1())
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+@pytest.fixture
+def service(
+    indexed: World,
+    settings: Any,
+    emulator: tuple[Path, EmulatorAuthority],
+    ear_key_file: Path,
+) -> World:
+    """The indexed world with a service that trusts this run's emulator and signs its verdicts."""
+    settings.EMULATOR_ROOT_DIR = emulator[0]
+    settings.EAR_KEY_FILE = ear_key_file
+    return indexed
+
+
+@pytest.fixture
+def make_node(service: World, emulator: tuple[Path, EmulatorAuthority]) -> Callable[..., TestNode]:
+    """Register a node on chain, with its cards; its keys are proven unless told otherwise."""
+
+    def make(*, proven: bool = True, gpu_count: int = 2, **options: Any) -> TestNode:
+        key = Ed25519PrivateKey.generate()
+        ed25519 = key.public_key().public_bytes_raw()
+        node_id = service.register_node(ed25519, gpu_count=gpu_count, **options)
+        service.settle()
+        label = node_id.hex()[:8]
+        gpus = [EmulatedGpu(emulator[1], f"{label}-{index}") for index in range(gpu_count)]
+        operator_key = service.accounts[options.get("operator", OPERATOR)].private_key
+        made = TestNode(node_id, operator_key, gpus, key)
+        if proven:
+            answer = made.prove_keys()
+            assert answer.status_code == 201, answer.content
+        return made
+
+    return make
 
 
 def parameter(name: str) -> Parameter:
