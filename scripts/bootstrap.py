@@ -14,6 +14,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 - what an older one can say
     sys.exit(
@@ -46,6 +47,13 @@ CHAIN_TOOLS = (
     "@openzeppelin/contracts@5.7.0",
 )
 NODE_MAJOR = 20
+AGENT_SCRIPT = """#!/bin/sh
+exec "$(dirname "$0")/python" -c '
+import sys
+from network.agent.cli import main
+sys.argv[0] = "althing-node"
+sys.exit(main())' "$@"
+"""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 LOCKS = (
     ("dev", ()),
@@ -88,6 +96,19 @@ def packages_install(log: Log) -> None:
         return
     say("      uv could not; trying pip, which takes about a minute longer ...")
     log.run(VENV_PYTHON, "-m", "pip", "install", "--no-deps", "--require-hashes", "-r", lock)
+
+
+def command_install(log: Log) -> None:
+    """Put the checkout on the environment's path, and `althing-node` into its bin.
+
+    What an editable install would do, without a build backend from outside the locks.
+    """
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    done = subprocess.run([VENV_PYTHON, "-c", code], capture_output=True, text=True, check=True)
+    (Path(done.stdout.strip()) / "althing.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+    script = VENV / "bin" / "althing-node"
+    script.write_text(AGENT_SCRIPT, encoding="utf-8")
+    script.chmod(0o755)
 
 
 def node_install(log: Log) -> None:
@@ -208,6 +229,14 @@ def setup_steps(*, browser: bool, samples: bool) -> list[Step]:
             [REQUIREMENTS / "dev.txt"],
             [VENV / "bin" / "django-admin", VENV / "bin" / "ape"],
             "10 to 90 s",
+        ),
+        Step(
+            "command",
+            "The althing-node command",
+            command_install,
+            [AGENT_SCRIPT],
+            [VENV / "bin" / "althing-node"],
+            "1 s",
         ),
         Step(
             "node",

@@ -1,5 +1,4 @@
-"""The real engines for the tests: PostgreSQL and Valkey at the start, anvil when a test asks for
-it.
+"""The real engines for the tests: PostgreSQL and Valkey at the start, anvil when asked for.
 
 Loaded by ``-p tests.plugins.engines`` (pyproject.toml), because pytest-django reads the settings
 before any conftest is imported and the addresses must stand in the environment by then.
@@ -7,9 +6,9 @@ before any conftest is imported and the addresses must stand in the environment 
 * One PostgreSQL and one Valkey per run, in a folder of its own that is deleted at the end. With
   pytest-xdist the controller starts them; each worker has its own database (pytest-django), its own
   Valkey database, its own anvil and its own deployment.
-* ``TEST_DATABASE_URL``, ``TEST_CELERY_BROKER_URL`` and ``TEST_RPC_URL`` (an anvil, chain id 31337)
-  use engines that run already. The variables without ``TEST_`` are ignored: they may name a
-  production system.
+* ``TEST_DATABASE_URL``, ``TEST_CELERY_BROKER_URL`` and ``TEST_RPC_URL`` (an anvil that mines a
+  block per transaction, chain id 31337) use engines that run already. The variables without
+  ``TEST_`` are ignored: they may name a production system.
 """
 
 from __future__ import annotations
