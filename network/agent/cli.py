@@ -1,0 +1,196 @@
+"""The command line of ``althing-node``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from network.agent import doctor as checks
+from network.agent.cli_context import Context
+from network.agent.cli_registration import prove, register
+from network.agent.errors import AgentError, Exit, KeysError
+from network.agent.home import Home
+from network.agent.loop import Loop
+from network.agent.nvml import nvml_source
+from network.agent.rounds import Node, Outcome
+from network.agent.sources import EmulatedSource, Source
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class AgentGroup(click.Group):
+    """Turns a reason to stop into one line and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AgentError as error:
+            click.echo(f"{error.code}: {error.detail}", err=True)
+            ctx.exit(int(error.exit_code))
+
+
+@click.group(cls=AgentGroup)
+@click.option(
+    "--home",
+    "home_directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path.home() / ".althing-node",
+    envvar="ALTHING_NODE_HOME",
+    show_default="~/.althing-node",
+    help="Directory of the node's key and state.",
+)
+@click.option("--server", envvar="ALTHING_SERVER", help="Public address of the service.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what is done.")
+@click.version_option("0.1.0", prog_name="althing-node")
+@click.pass_context
+def main(ctx: click.Context, home_directory: Path, server: str | None, verbose: bool) -> None:
+    """Register a GPU node with Althing and prove what it runs."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    ctx.obj = Context(Home(home_directory), server)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_obj
+def doctor(context: Context, as_json: bool) -> None:
+    """Say what this machine has and lacks. Exit code 3: no usable GPU."""
+    client = context.client() if context.server() else None
+    found = checks.examine(source=nvml_source(), home=context.home, client=client)
+    if as_json:
+        click.echo(json.dumps([check.as_json() for check in found], indent=2))
+    else:
+        for check in found:
+            click.echo(f"[{check.mark:>4}] {check.name}: {check.text}")
+    sys.exit(int(checks.exit_code(found)))
+
+
+@main.command()
+@click.pass_obj
+def keygen(context: Context) -> None:
+    """Make the node's Ed25519 key. It never leaves this machine."""
+    key = context.home.key_create()
+    click.echo(f"Key id {key.public_key().public_bytes_raw().hex()}")
+    click.echo(f"Stored in {context.home.path('node.key')}")
+
+
+def _source_options(command: Command) -> Command:
+    for option in (
+        click.option("--node-id", help="As registered; 0x and 64 digits."),
+        click.option("--emulated", is_flag=True, help="Use EMULATED GPUs (demonstrations only)."),
+        click.option(
+            "--emulator-dir",
+            type=click.Path(file_okay=False, path_type=Path),
+            envvar="ALTHING_EMULATOR_ROOT",
+            help="The emulator installation that the service trusts.",
+        ),
+        click.option("--class", "gpu_class", default="h100_80g", help="Class to emulate."),
+        click.option("--gpus", type=click.IntRange(1, 128), default=1, help="GPUs to emulate."),
+        click.option(
+            "--require-evidence", is_flag=True, help="Stop rather than report as tier T1."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_source_options
+@click.option("--json", "as_json", is_flag=True, help="Print the service's answer.")
+@click.pass_obj
+def attest(context: Context, /, as_json: bool, **options: Any) -> None:
+    """Report once and print the verdict. Exit code 8: the verdict is not positive."""
+    outcome = _node(context, **options).attest()
+    click.echo(json.dumps(outcome.answer, indent=2) if as_json else "\n".join(describe(outcome)))
+    sys.exit(int(Exit.OK if outcome.accepted else Exit.VERDICT))
+
+
+@main.command()
+@_source_options
+@click.option("--rounds", type=click.IntRange(min=1), help="Stop after so many rounds.")
+@click.pass_obj
+def run(context: Context, /, rounds: int | None, **options: Any) -> None:
+    """Report on the interval that the network voted for, until stopped."""
+    node = _node(context, **options)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    loop = Loop(
+        node=node,
+        wait=stop.wait,
+        report=lambda outcome: click.echo("\n".join(describe(outcome))),
+        max_rounds=rounds,
+    )
+    verdicts = loop.run()
+    sys.exit(int(Exit.OK if verdicts or rounds is None else Exit.UNREACHABLE))
+
+
+def describe(outcome: Outcome) -> list[str]:
+    """The verdict in plain words."""
+    verdict = outcome.verdict
+    emulated = " (EMULATED GPUs)" if verdict.get("emulated") else ""
+    lines = [
+        f"Report {outcome.seq}: {verdict.get('status')}, tier T{verdict.get('tier')} of T"
+        f"{verdict.get('required_tier')} required{emulated}.",
+        f"  {verdict.get('sentence')}",
+        f"  Counts until {verdict.get('fresh_until')} under policy "
+        f"{verdict.get('policy_version')}.",
+    ]
+    if outcome.note:
+        lines.append(f"  No GPU evidence was sent: {outcome.note}")
+    found = verdict.get("findings")
+    for finding in found.get("findings", []) if isinstance(found, dict) else []:
+        where = "node" if finding.get("device") is None else f"GPU {finding['device']}"
+        said = f"{where}: {finding.get('detail')} ({finding.get('code')})"
+        lines.append(f"  [{finding.get('severity')}] {said}")
+    return lines
+
+
+def _node(
+    context: Context,
+    *,
+    node_id: str | None,
+    emulated: bool,
+    emulator_dir: Path | None,
+    gpu_class: str,
+    gpus: int,
+    require_evidence: bool,
+) -> Node:
+    identifier = context.node_id(node_id)
+    source: Source
+    if emulated:
+        if emulator_dir is None:
+            raise KeysError("emulator_dir_missing", "--emulated needs --emulator-dir.")
+        source = EmulatedSource.open(
+            emulator_dir, label=identifier, gpu_class=gpu_class, gpu_count=gpus
+        )
+    else:
+        source = nvml_source()
+    return Node(
+        client=context.client(),
+        home=context.home,
+        source=source,
+        key=context.home.key_load(),
+        node_id=identifier,
+        require_evidence=require_evidence,
+    )
+
+
+main.add_command(register)
+main.add_command(prove)
+
+
+if __name__ == "__main__":
+    main()

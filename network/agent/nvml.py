@@ -1,0 +1,238 @@
+"""GPUs through NVIDIA's management library (NVML), by the nvidia-ml-py binding.
+
+The library is loaded on first use only, so that everything else works on a machine without a
+driver. Some calls return a raw code instead of raising; those codes are checked here.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ctypes import byref
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final
+
+from network.agent.errors import AttestationUnavailable, GpuError
+from network.attestation.evidence import DeviceEvidence
+from network.attestation.spdm import NONCE_BYTES
+
+#: NVML architecture number to the name that attestation requests use.
+ARCHITECTURES: Final = {9: "HOPPER", 10: "BLACKWELL", 13: "RUBIN"}
+CPU_CAPABILITIES: Final = {0: "none", 1: "SEV", 2: "TDX", 3: "SEV-SNP", 4: "SEV-SNP vTOM"}
+ENVIRONMENTS: Final = {0: "unavailable", 1: "simulation", 2: "production"}
+MULTI_GPU_MODES: Final = {0: "none", 1: "protected PCIe", 2: "NVLE"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidentialState:
+    """Confidential computing as the driver reports it (not signed by anybody)."""
+
+    cpu: str
+    gpus_capable: bool
+    enabled: bool
+    environment: str
+    devtools: bool
+    multi_gpu: str
+    ready: bool
+
+    @property
+    def can_attest(self) -> bool:
+        """NVML gives reports in confidential or protected PCIe mode only."""
+        return self.enabled or self.multi_gpu != "none"
+
+
+@dataclass(frozen=True)
+class NvmlSource:
+    """The GPUs of this machine. ``load`` gives the binding; tests give a recorded one."""
+
+    load: Callable[[], ModuleType]
+    emulated: bool = False
+
+    def inventory(self) -> dict[str, Any]:
+        """Driver, confidential state and one entry per GPU with a telemetry snapshot."""
+        with self._session() as nvml:
+            state = _confidential_state(nvml)
+            return {
+                "source": "nvml",
+                "driver_version": _text(nvml.nvmlSystemGetDriverVersion()),
+                "kernel": platform.release(),
+                "confidential": None if state is None else _state_json(state),
+                "gpus": [_gpu_json(nvml, i, handle) for i, handle in _handles(nvml)],
+            }
+
+    def confidential_state(self) -> ConfidentialState | None:
+        """The state, or None where the driver knows no confidential computing."""
+        with self._session() as nvml:
+            return _confidential_state(nvml)
+
+    def evidence(self, nonce: bytes) -> Sequence[DeviceEvidence]:
+        """Reports of all GPUs, one after the other: NVML must not be asked in parallel.
+
+        Raises:
+            GpuError: no library, no driver, or a GPU that fails.
+            AttestationUnavailable: ``cc_off`` or ``cc_unsupported``.
+        """
+        if len(nonce) != NONCE_BYTES:
+            raise ValueError(f"the nonce must have {NONCE_BYTES} bytes")
+        with self._session() as nvml:
+            state = _confidential_state(nvml)
+            if state is None:
+                raise AttestationUnavailable(
+                    "cc_unsupported",
+                    "This driver knows no confidential computing, so the GPUs cannot attest. "
+                    "The node can still send its signed inventory (tier T1).",
+                )
+            if not state.can_attest:
+                raise AttestationUnavailable(
+                    "cc_off",
+                    "Confidential computing is off, so the GPUs give no reports. Switch it on "
+                    "with NVIDIA's gpu-admin-tools, or attest as tier T1.",
+                )
+            return [_device_evidence(nvml, handle, nonce) for _, handle in _handles(nvml)]
+
+    @contextmanager
+    def _session(self) -> Iterator[ModuleType]:
+        nvml = self.load()
+        try:
+            nvml.nvmlInit()
+        except nvml.NVMLError as error:
+            raise _gpu_error(nvml, error) from error
+        try:
+            yield nvml
+        except nvml.NVMLError as error:
+            raise _gpu_error(nvml, error) from error
+        finally:
+            nvml.nvmlShutdown()
+
+
+def nvml_load() -> ModuleType:
+    """Import nvidia-ml-py, whose module is called pynvml."""
+    try:
+        import pynvml
+    except ImportError as error:
+        raise GpuError(
+            "nvml_binding_missing", "The Python package nvidia-ml-py is not installed."
+        ) from error
+    module: ModuleType = pynvml
+    return module
+
+
+def nvml_source() -> NvmlSource:
+    """The GPUs of this machine."""
+    return NvmlSource(nvml_load)
+
+
+def _gpu_error(nvml: ModuleType, error: Any) -> GpuError:
+    known = {
+        nvml.NVML_ERROR_LIBRARY_NOT_FOUND: (
+            "nvml_library_missing",
+            "There is no NVIDIA driver on this machine (libnvidia-ml.so was not found).",
+        ),
+        nvml.NVML_ERROR_DRIVER_NOT_LOADED: (
+            "driver_not_loaded",
+            "The NVIDIA driver is installed but its kernel module is not loaded.",
+        ),
+        nvml.NVML_ERROR_NO_PERMISSION: (
+            "no_permission",
+            "This user may not use the NVIDIA devices; check /dev/nvidia* and its groups.",
+        ),
+    }
+    code, detail = known.get(
+        error.value, ("nvml_error", f"The NVIDIA driver answered: {error} (NVML {error.value}).")
+    )
+    return GpuError(code, detail, {"nvml": error.value})
+
+
+def _handles(nvml: ModuleType) -> Iterator[tuple[int, Any]]:
+    count = nvml.nvmlDeviceGetCount()
+    if count == 0:
+        raise GpuError("no_gpu", "The NVIDIA driver runs but sees no GPU.")
+    for index in range(count):
+        yield index, nvml.nvmlDeviceGetHandleByIndex(index)
+
+
+def _confidential_state(nvml: ModuleType) -> ConfidentialState | None:
+    settings = nvml.c_nvmlSystemConfComputeSettings_v1_t()
+    try:
+        capabilities = nvml.nvmlSystemGetConfComputeCapabilities()
+        # This one call hands back its code and never raises it.
+        code = nvml.nvmlSystemGetConfComputeSettings(byref(settings))
+        if code != nvml.NVML_SUCCESS:
+            raise nvml.NVMLError(code)
+        ready = nvml.nvmlSystemGetConfComputeGpusReadyState()
+    except nvml.NVMLError as error:
+        if error.value in (nvml.NVML_ERROR_NOT_SUPPORTED, nvml.NVML_ERROR_FUNCTION_NOT_FOUND):
+            return None
+        raise
+    return ConfidentialState(
+        cpu=CPU_CAPABILITIES.get(capabilities.cpuCaps, f"unknown {capabilities.cpuCaps}"),
+        gpus_capable=capabilities.gpusCaps == nvml.NVML_CC_SYSTEM_GPUS_CC_CAPABLE,
+        enabled=settings.ccFeature == nvml.NVML_CC_SYSTEM_FEATURE_ENABLED,
+        environment=ENVIRONMENTS.get(settings.environment, "unknown"),
+        devtools=settings.devToolsMode == nvml.NVML_CC_SYSTEM_DEVTOOLS_MODE_ON,
+        multi_gpu=MULTI_GPU_MODES.get(settings.multiGpuMode, "unknown"),
+        ready=ready == nvml.NVML_CC_ACCEPTING_CLIENT_REQUESTS_TRUE,
+    )
+
+
+def _state_json(state: ConfidentialState) -> dict[str, Any]:
+    return {
+        "cpu": state.cpu,
+        "enabled": state.enabled,
+        "environment": state.environment,
+        "devtools": state.devtools,
+        "multi_gpu": state.multi_gpu,
+        "ready": state.ready,
+    }
+
+
+def _device_evidence(nvml: ModuleType, handle: Any, nonce: bytes) -> DeviceEvidence:
+    certificate = nvml.nvmlDeviceGetConfComputeGpuCertificate(handle)
+    report = nvml.nvmlDeviceGetConfComputeGpuAttestationReport(handle, nonce)
+    chain = bytes(certificate.attestationCertChain[: certificate.attestationCertChainSize])
+    return DeviceEvidence(
+        report=bytes(report.attestationReport[: report.attestationReportSize]),
+        # NVML counts the C string's end; PEM has none.
+        certificate_chain=chain.rstrip(b"\0"),
+        claimed_architecture=ARCHITECTURES.get(nvml.nvmlDeviceGetArchitecture(handle)),
+        claimed_uuid=_text(nvml.nvmlDeviceGetUUID(handle)),
+    )
+
+
+def _gpu_json(nvml: ModuleType, index: int, handle: Any) -> dict[str, Any]:
+    """One GPU. A value that this GPU does not offer is null: cards differ in what they know."""
+
+    def ask(call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except nvml.NVMLError_NotSupported:
+            return None
+        except nvml.NVMLError_FunctionNotFound:
+            return None
+
+    memory = ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2))
+    sensor = nvml.NVML_TEMPERATURE_GPU
+    utilization = ask(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
+    return {
+        "index": index,
+        "uuid": _text(nvml.nvmlDeviceGetUUID(handle)),
+        "name": _text(nvml.nvmlDeviceGetName(handle)),
+        "architecture": ARCHITECTURES.get(nvml.nvmlDeviceGetArchitecture(handle)),
+        "serial": _text(ask(lambda: nvml.nvmlDeviceGetSerial(handle))),
+        "vbios_version": _text(ask(lambda: nvml.nvmlDeviceGetVbiosVersion(handle))),
+        "memory_total_bytes": None if memory is None else int(memory.total),
+        "memory_used_bytes": None if memory is None else int(memory.used),
+        "power_mw": ask(lambda: nvml.nvmlDeviceGetPowerUsage(handle)),
+        "energy_mj": ask(lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle)),
+        "temperature_c": ask(lambda: nvml.nvmlDeviceGetTemperatureV(handle, sensor)),
+        "utilization_percent": None if utilization is None else int(utilization.gpu),
+    }
+
+
+def _text(value: Any) -> str | None:
+    """Older bindings give bytes where newer ones give text."""
+    if value is None:
+        return None
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

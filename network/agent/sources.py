@@ -1,0 +1,108 @@
+"""Where evidence and inventory come from: NVML on a real node, the emulator on a demonstration."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from network.attestation.emulator import (
+    BLACKWELL,
+    HOPPER,
+    Behaviour,
+    EmulatedGpu,
+    EmulatorAuthority,
+)
+from network.attestation.evidence import DeviceEvidence
+
+#: The firmware that an emulated GPU of a class runs; classes with no CC have none.
+EMULATED_FIRMWARE = {"h100_80g": HOPPER, "h200_141g": HOPPER, "b200_192g": BLACKWELL}
+
+
+class Source(Protocol):
+    """One node's GPUs."""
+
+    @property
+    def emulated(self) -> bool:
+        """True where the GPUs are not real."""
+
+    def inventory(self) -> dict[str, Any]:
+        """What the node says it has, unsigned by the vendor: JSON values only."""
+
+    def evidence(self, nonce: bytes) -> Sequence[DeviceEvidence]:
+        """One signed report and chain per GPU that can attest, for a 32-byte challenge."""
+
+
+def evidence_json(device: DeviceEvidence) -> dict[str, Any]:
+    """One device as the API takes it."""
+    entry = {
+        "evidence": base64.b64encode(device.report).decode("ascii"),
+        "certificate": base64.b64encode(device.certificate_chain).decode("ascii"),
+    }
+    if device.claimed_architecture is not None:
+        entry["arch"] = device.claimed_architecture
+    if device.claimed_uuid is not None:
+        entry["uuid"] = device.claimed_uuid
+    return entry
+
+
+@dataclass(frozen=True)
+class EmulatedSource:
+    """Emulated GPUs of this installation. ``label`` tells one node's cards from another's;
+    ``behaviours`` maps a card's number to what is wrong with it."""
+
+    authority: EmulatorAuthority
+    label: str
+    gpu_class: str
+    gpu_count: int
+    behaviours: Mapping[int, Behaviour]
+    emulated: bool = True
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        label: str,
+        gpu_class: str,
+        gpu_count: int,
+        behaviours: Mapping[int, Behaviour] | None = None,
+    ) -> EmulatedSource:
+        """Use the emulator installation in ``directory``; make its seed where there is none."""
+        authority = EmulatorAuthority.load_or_create(directory)
+        return cls(authority, label, gpu_class, gpu_count, dict(behaviours or {}))
+
+    def inventory(self) -> dict[str, Any]:
+        firmware = EMULATED_FIRMWARE.get(self.gpu_class)
+        return {
+            "source": "ALTHING EMULATED",
+            "driver_version": firmware.driver_version if firmware else None,
+            "gpus": [
+                {
+                    "index": index,
+                    "uuid": gpu.uuid,
+                    "name": f"ALTHING EMULATED {self.gpu_class}",
+                    "vbios_version": gpu.firmware.vbios_version if firmware else None,
+                }
+                for index, gpu in enumerate(self._gpus())
+            ],
+        }
+
+    def evidence(self, nonce: bytes) -> list[DeviceEvidence]:
+        if self.gpu_class not in EMULATED_FIRMWARE:
+            return []
+        return [gpu.evidence(nonce) for gpu in self._gpus()]
+
+    def _gpus(self) -> list[EmulatedGpu]:
+        firmware = EMULATED_FIRMWARE.get(self.gpu_class, HOPPER)
+        return [
+            EmulatedGpu(
+                self.authority,
+                f"{self.label}/{index}",
+                firmware,
+                self.behaviours.get(index, Behaviour()),
+            )
+            for index in range(self.gpu_count)
+        ]
