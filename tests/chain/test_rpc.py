@@ -1,0 +1,323 @@
+"""The RPC client: the classifier's table, checked answers, capped transports."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain.rpc import (
+    BlockUnknown,
+    Call,
+    ContractReverted,
+    HttpTransport,
+    Inconsistent,
+    Permanent,
+    RangeTooLarge,
+    RateLimited,
+    RpcClient,
+    RpcError,
+    StateUnavailable,
+    Transient,
+)
+from chain.rpc.errors import classify, classify_http, revert_bytes
+from chain.rpc.send_errors import SendOutcome, send_outcome
+from chain.rpc.types import BlockHeader, hex_bytes, hex_int, parse_header, parse_log
+from chain.rpc.validation import bloom_bits, bloom_may_hold
+
+# Wordings of real nodes and providers.
+WORDINGS: list[tuple[type[RpcError], int, str]] = [
+    (ContractReverted, 3, "execution reverted: ERC20: transfer amount exceeds balance"),
+    (ContractReverted, -32000, "execution reverted"),
+    (RangeTooLarge, -32005, "query returned more than 10000 results"),
+    (RangeTooLarge, -32602, "Log response size exceeded. this block range should work: [0x1, 0x2]"),
+    (RangeTooLarge, -32000, "block range is too wide"),
+    (RangeTooLarge, -32000, "exceed maximum block range: 5000"),
+    (RangeTooLarge, -32602, "eth_getLogs is limited to a 10,000 range"),
+    (RangeTooLarge, -32600, "ranges over 10000 blocks are not supported on freetier"),
+    (RangeTooLarge, -32000, "query exceeds max results 20000, retry with the range 1-2"),
+    (RangeTooLarge, -32002, "Query timeout exceeded. Consider reducing your block range"),
+    (RateLimited, -32005, "rate limit exceeded"),
+    (RateLimited, 429, "Too Many Requests"),
+    (RateLimited, -32007, "15/second request limit reached"),
+    (RateLimited, 429, "Your app has exceeded its compute units per second capacity"),
+    (StateUnavailable, -32000, "missing trie node 2a4c (path ) state 0x2a4c is not available"),
+    (StateUnavailable, -32000, "BlockOutOfRangeError: block height is 20 but requested was 1"),
+    (StateUnavailable, -32000, "required historical state unavailable (reexec=128)"),
+    (StateUnavailable, -32000, "state has been pruned"),
+    (BlockUnknown, -32000, "header not found"),
+    (BlockUnknown, -32001, "Unknown block"),
+    (BlockUnknown, -32000, "header for hash not found"),
+    (BlockUnknown, -32000, "cannot query unfinalized data"),
+    (Permanent, -32601, "the method eth_getBlockReceipts does not exist/is not available"),
+    (Permanent, -32602, "invalid argument 0: hex string without 0x prefix"),
+    (Transient, -32603, "Internal error"),
+    (Transient, -12345, "words nobody wrote before"),
+]
+
+
+@pytest.mark.parametrize(("kind", "code", "message"), WORDINGS, ids=[w[2][:40] for w in WORDINGS])
+def test_the_classifier_knows_the_wordings(kind: type[RpcError], code: int, message: str) -> None:
+    assert type(classify(code, message)) is kind
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        (SendOutcome.KNOWN, "already known"),
+        (SendOutcome.KNOWN, "transaction already imported"),
+        (SendOutcome.NONCE_TOO_LOW, "nonce too low: next nonce 5, tx nonce 4"),
+        (SendOutcome.UNDERPRICED, "replacement transaction underpriced"),
+        (SendOutcome.UNDERPRICED, "max fee per gas less than block base fee"),
+        (SendOutcome.INSUFFICIENT_FUNDS, "insufficient funds for gas * price + value"),
+        (SendOutcome.UNKNOWN, "something went wrong"),
+    ],
+)
+def test_send_errors(outcome: SendOutcome, message: str) -> None:
+    assert send_outcome(Transient(message)) is outcome
+
+
+def test_http_statuses() -> None:
+    assert type(classify_http(503, "", None)) is Transient
+    assert type(classify_http(413, "", None)) is RangeTooLarge
+    assert type(classify_http(401, "", None)) is Permanent
+    limited = classify_http(429, "", "7")
+    assert isinstance(limited, RateLimited)
+    assert limited.retry_after_s == 7
+
+
+@pytest.mark.parametrize(
+    ("data", "raw"),
+    [
+        ("0x08c379a0", "08c379a0"),
+        ({"data": "0xdead"}, "dead"),
+        ("Reverted 0xbeef", "beef"),
+        ({"data": {}}, ""),
+        ("0xabc", ""),
+        (None, ""),
+        (5, ""),
+    ],
+)
+def test_revert_bytes_are_found_wherever_nodes_put_them(data: Any, raw: str) -> None:
+    assert revert_bytes(data).hex() == raw
+
+
+class Script:
+    """A transport that answers each request with the next of ``answers``."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.sent: list[Any] = []
+
+    def send(self, body: bytes, *, timeout_s: float | None = None) -> bytes:
+        self.sent.append(orjson.loads(body))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, bytes) else orjson.dumps(answer)
+
+    def close(self) -> None:
+        pass
+
+
+def ok(number: int, result: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "result": result}
+
+
+TWO = [Call("a"), Call("b")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ([ok(0, 1)], Inconsistent),
+        ([ok(0, 1), ok(0, 2)], Inconsistent),
+        ([ok(0, 1), ok(7, 2)], Inconsistent),
+        ([ok(0, 1), "x"], Inconsistent),
+        ({"error": {"code": -32600, "message": "batches are not supported"}}, Permanent),
+        ("text", Inconsistent),
+        (b"{half", Transient),
+    ],
+)
+def test_batches_that_do_not_answer_each_request_are_refused(
+    answer: Any, error: type[RpcError]
+) -> None:
+    with pytest.raises(error):
+        RpcClient(Script(answer), retries=0).batch(TWO)
+
+
+def test_batch_answers_come_in_the_order_asked_and_errors_stand_in_place() -> None:
+    client = RpcClient(
+        Script([{"id": 1, "error": {"code": 3, "message": "reverted", "data": "0x11"}}, ok(0, 5)])
+    )
+    first, second = client.batch(TWO)
+    assert first == 5
+    assert isinstance(second, ContractReverted)
+    assert second.data == b"\x11"
+
+
+def test_passing_failures_of_reads_are_tried_again_and_sends_never() -> None:
+    script = Script(Transient("lost"), ok(0, "0x7a69"))
+    assert RpcClient(script).chain_id() == 31337
+    script = Script(Transient("lost"), ok(0, "0x" + "11" * 32))
+    with pytest.raises(Transient):
+        RpcClient(script).send_raw(b"\x02")
+    assert len(script.sent) == 1
+
+
+def test_large_batches_are_split() -> None:
+    script = Script([ok(0, 0), ok(1, 1)], ok(0, 2))
+    assert RpcClient(script, batch_max=2).batch([Call("a")] * 3) == [0, 1, 2]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(["number", "hash", "parentHash", "timestamp", "logs", "topics"]),
+                inner,
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_parsers_raise_inconsistent_and_nothing_else(value: Any) -> None:
+    for parse in (parse_header, parse_log, hex_int, hex_bytes):
+        try:
+            parse(value)
+        except Inconsistent:
+            continue
+
+
+@given(st.lists(st.binary(min_size=20, max_size=32), max_size=20), st.binary(min_size=20))
+def test_a_bloom_never_denies_what_was_put_in(items: list[bytes], other: bytes) -> None:
+    bits = 0
+    for item in items:
+        for bit in bloom_bits(item):
+            bits |= 1 << bit
+    bloom = bits.to_bytes(256, "big")
+    assert all(bloom_may_hold(bloom, item) for item in items)
+    if not items:
+        assert not bloom_may_hold(bloom, other)
+
+
+@pytest.mark.chain
+def test_blooms_of_a_real_chain_name_the_logs(deployment: Any, client: RpcClient) -> None:
+    addresses = [bytes.fromhex(c["address"][2:]) for c in deployment["contracts"].values()]
+    seen = 0
+    for number in range(1, client.header("latest").number + 1):
+        header = client.header(number)
+        logs = client.logs_of_block(header, addresses)
+        assert header.logs_bloom is not None
+        for log in logs:
+            assert bloom_may_hold(header.logs_bloom, log.address)
+            seen += 1
+        if not logs:
+            assert not any(bloom_may_hold(header.logs_bloom, a) for a in addresses)
+    assert seen > 10
+
+
+@pytest.mark.chain
+def test_a_range_beyond_the_head_is_no_short_list(deployment: Any, client: RpcClient) -> None:
+    head = client.header("latest").number
+    with pytest.raises(RpcError):
+        client.logs_of_range(1, head + 5, [b"\x11" * 20])
+    with pytest.raises(BlockUnknown):
+        client.header(head + 5)
+    with pytest.raises(BlockUnknown):
+        client.header(b"\x99" * 32)
+    unknown = BlockHeader(5, b"\x99" * 32, 0)
+    with pytest.raises(BlockUnknown):
+        client.logs_of_block(unknown, [b"\x11" * 20])
+
+
+Handler = Callable[[BaseHTTPRequestHandler], None]
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[[Handler], str]]:
+    """A node that misbehaves over HTTP: ``server(handler)`` starts it and gives its address."""
+    started: list[ThreadingHTTPServer] = []
+
+    def start(handle: Handler) -> str:
+        class Node(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                handle(self)
+
+            def log_message(self, *args: Any) -> None:
+                """Quiet."""
+
+        node = ThreadingHTTPServer(("127.0.0.1", 0), Node)
+        threading.Thread(target=node.serve_forever, daemon=True).start()
+        started.append(node)
+        return f"http://127.0.0.1:{node.server_port}"
+
+    yield start
+    for node in started:
+        node.shutdown()
+        node.server_close()
+
+
+def flood(node: BaseHTTPRequestHandler) -> None:
+    node.send_response(200)
+    node.end_headers()
+    try:
+        for _ in range(200):
+            node.wfile.write(b"x" * 65536)
+    except OSError:
+        pass
+
+
+def drip(node: BaseHTTPRequestHandler) -> None:
+    import time
+
+    node.send_response(200)
+    node.end_headers()
+    try:
+        for _ in range(50):
+            node.wfile.write(b" ")
+            node.wfile.flush()
+            time.sleep(0.05)
+    except OSError:
+        pass
+
+
+def limit(node: BaseHTTPRequestHandler) -> None:
+    node.send_response(429)
+    node.send_header("Retry-After", "3")
+    node.end_headers()
+
+
+def move(node: BaseHTTPRequestHandler) -> None:
+    node.send_response(302)
+    node.send_header("Location", "http://127.0.0.1:9/")
+    node.end_headers()
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [(flood, Inconsistent), (drip, Transient), (limit, RateLimited), (move, Permanent)],
+)
+def test_the_transport_is_capped_in_size_and_time(
+    server: Callable[[Handler], str], handler: Handler, error: type[RpcError]
+) -> None:
+    transport = HttpTransport(server(handler), timeout_s=0.5, max_bytes=1_000_000)
+    with pytest.raises(error):
+        transport.send(b"{}")
+    transport.close()
+
+
+def test_no_node_at_all_is_transient() -> None:
+    transport = HttpTransport("http://127.0.0.1:9", timeout_s=1)
+    with pytest.raises(Transient):
+        transport.send(b"{}")
+    transport.close()
