@@ -84,9 +84,12 @@ abstract contract GovernorConstitution is IAlthingGovernor, GovernorStorage {
         bytes[] memory calldatas,
         bytes32 descriptionHash
     ) internal virtual override {
-        uint256 executableAt = proposalExecutableAt(proposalId);
-        if (block.timestamp < executableAt) {
-            revert AlthingGovernorConstitutionalDelay(proposalId, executableAt);
+        // The eta itself is the timelock's to enforce.
+        if (isConstitutional(proposalId)) {
+            uint256 executableAt = proposalEta(proposalId) + _constitutionalDelay;
+            if (block.timestamp < executableAt) {
+                revert AlthingGovernorConstitutionalDelay(proposalId, executableAt);
+            }
         }
         super._executeOperations(proposalId, targets, values, calldatas, descriptionHash);
     }
