@@ -54,6 +54,8 @@ class TreasuryProjector(Projector):
         """Name the balances never read so far, and ETH's when its reading has grown old."""
         read_at = dict(Balance.objects.values_list("asset_id", "block_number"))
         for spec in ASSETS:
+            if spec.contract is not None and block.number < _deployed_at(spec.contract):
+                continue
             number = read_at.get(spec.code)
             if number is None or (spec is ETH and block.number - number >= ETH_REREAD_BLOCKS):
                 yield f"balance:{spec.code}"
@@ -73,6 +75,11 @@ class TreasuryProjector(Projector):
             return
         code, _, counterparty = rest.partition(":")
         _transfers_recompute(asset_spec(code), bytes.fromhex(counterparty), history)
+
+
+def _deployed_at(contract_name: str) -> int:
+    # Before it, the call would answer nothing: there is no code to ask.
+    return deployment().contracts[contract_name].block_number
 
 
 def _token_transfer_keys(args: dict[str, Any]) -> Iterable[str]:

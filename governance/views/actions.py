@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chain.contracts import contract_at
+from chain.contracts import DeploymentInvalid, contract_at
 from governance.models import Proposal, ProposalAction
 from governance.state import ProposalState
 from governance.views.common import at_datetime
@@ -77,12 +77,20 @@ class ActionCard:
         return bool(self.action.function)
 
 
+def _contract_name(address: bytes) -> str:
+    """Name one of our contracts; empty for any other, and where nothing is deployed."""
+    try:
+        return contract_at(address) or ""
+    except DeploymentInvalid:
+        return ""
+
+
 def _paid_asset(action: ProposalAction) -> AssetSpec | None:
     """Return the asset a payment takes; None for a token the treasury does not list."""
     if action.kind == "transfer_eth":
         return ETH
     if action.kind == "transfer_erc20":
-        return _TOKENS.get(contract_at(action.target))
+        return _TOKENS.get(_contract_name(action.target))
     return None
 
 
@@ -103,7 +111,7 @@ def action_cards(proposal: Proposal, state: ProposalState, *, at: int) -> list[A
     return [
         ActionCard(
             action=action,
-            contract_name=contract_at(action.target) or "",
+            contract_name=_contract_name(action.target),
             parameters=lines.get(action.index, []),
             asset=paid.code if (paid := _paid_asset(action)) else "",
             impact=_impact(action, balances),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import BadRequest
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -18,9 +18,9 @@ from chain.addresses import AddressInvalid, parse_address, to_checksum
 from chain.formatting import amount_text
 from chain.paging import keyset_page
 from chain.signatures import keccak
-from governance.models import Delegate, Holder, Proposal, Vote
+from governance.models import Delegate, Holder, Vote
+from governance.selectors import delegates_participation, voting_power_total_wei
 from governance.views.common import (
-    at_datetime,
     chain_time,
     own_votes,
     page_render,
@@ -87,11 +87,6 @@ def share_of(part: int, whole: int) -> int | None:
     return part * 10_000 // whole if whole else None
 
 
-def supply_wei() -> int:
-    """Return everything held, which is everything minted: one query."""
-    return int(Holder.objects.aggregate(total=Sum("balance_wei"))["total"] or 0)
-
-
 def voting_delegates() -> QuerySet[Delegate]:
     """Return the delegates who can vote with something."""
     return Delegate.objects.filter(power_wei__gt=0).exclude(address=SENTINEL)
@@ -128,25 +123,6 @@ def weighted_shuffle(powers: list[tuple[bytes, int]], seed: str) -> list[bytes]:
     return [address for address, _ in sorted(powers, key=key)]
 
 
-def recent_votes(at: int) -> list[int]:
-    """Return the ids of the last closed votes that participation is measured on."""
-    closed = Proposal.objects.filter(
-        deadline_at__lt=at_datetime(at), canceled_at__isnull=True
-    ).order_by("-deadline_at", "-number")
-    return list(closed.values_list("pk", flat=True)[:PARTICIPATION_VOTES])
-
-
-def participation(addresses: list[bytes], asked: list[int]) -> dict[bytes, int]:
-    """Count, for each address, in how many of the ``asked`` votes it took part."""
-    counted = (
-        Vote.objects.filter(voter__in=addresses, proposal__in=asked)
-        .order_by()
-        .values("voter")
-        .annotate(voted=Count("proposal", distinct=True))
-    )
-    return {bytes(row["voter"]): row["voted"] for row in counted}
-
-
 @require_safe
 def delegate_list(request: HttpRequest) -> HttpResponse:
     """List the delegates. Without a seed the random order gets one, in the address."""
@@ -161,19 +137,17 @@ def delegate_list(request: HttpRequest) -> HttpResponse:
         return redirect(address)
     powers = [(bytes(a), p) for a, p in voting_delegates().values_list("address", "power_wei")]
     page = _page(wanted, sort, powers)
-    at = chain_time(request)
-    asked = recent_votes(at)
     addresses = [delegate.address for delegate in page["items"]]
-    voted = participation(addresses, asked)
-    supply = supply_wei()
+    took_part = delegates_participation(addresses, last=PARTICIPATION_VOTES, at=chain_time(request))
+    supply = voting_power_total_wei()
     account = viewer(request)
     context = {
         "rows": [
             DelegateRow(
                 delegate=delegate,
                 share_bp=share_of(delegate.power_wei, supply),
-                voted=voted.get(delegate.address, 0),
-                asked=len(asked),
+                voted=took_part[delegate.address].voted,
+                asked=took_part[delegate.address].of,
             )
             for delegate in page["items"]
         ],
@@ -247,10 +221,11 @@ def delegate_detail(request: HttpRequest, address: str) -> HttpResponse:
         cursor=request.GET.get("cursor", "")[:512],
         size=PAGE_SIZE,
     )
-    asked = recent_votes(chain_time(request))
+    took = delegates_participation([account], last=PARTICIPATION_VOTES, at=chain_time(request))[
+        account
+    ]
     me = viewer(request)
     mine = own_votes(me, [vote.proposal for vote in page.items]) if me != account else {}
-    took = participation([account], asked).get(account, 0)
     same, together = _alignment(me, account) if me not in (None, account) else (0, 0)
     own = holder if me == account else Holder.objects.filter(address=me).first() if me else None
     context = {
@@ -262,9 +237,9 @@ def delegate_detail(request: HttpRequest, address: str) -> HttpResponse:
         "is_own": me == account,
         "me_delegate": own.delegate if own else None,
         "me_balance": f"{amount_text(own.balance_wei if own else 0)} ALT",
-        "share_bp": share_of(delegate.power_wei, supply_wei()) if delegate else None,
-        "asked": len(asked),
-        "took_part": f"{took} of {len(asked)}",
+        "share_bp": share_of(delegate.power_wei, voting_power_total_wei()) if delegate else None,
+        "asked": took.of,
+        "took_part": f"{took.voted} of {took.of}",
         "delegators": Holder.objects.filter(delegate=account, balance_wei__gt=0).order_by(
             "-balance_wei", "address"
         )[:PAGE_SIZE],

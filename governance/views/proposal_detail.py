@@ -112,7 +112,9 @@ def _rail_context(
         block_reason = power.why
     return {
         "bar": action_bar(proposal, state, at=at, account=account),
-        "power": power,
+        "power_wei": power.wei if power else None,
+        "power_why": power.why if power else "",
+        "power_unknown": power is not None and power.wei is None,
         "voted": voted,
         "block_reason": block_reason,
         "votable": votable,

@@ -5,7 +5,8 @@ from typing import Any
 
 from chain.conf import chain_id
 from chain.models import Signer
-from governance.models import GuardianTerm, KeeperNote, Proposal
+from governance.models import KeeperNote, Proposal
+from governance.selectors import guardian_current
 from governance.state import ProposalState
 from governance.views.common import at_datetime, proposal_totals
 
@@ -147,8 +148,7 @@ def _cancel_act(
         return None
     if account == proposal.proposer and state is ProposalState.PENDING:
         return Act("cancel", "Cancel", "You proposed it, and voting has not opened yet.")
-    term = GuardianTerm.objects.order_by("-block_number", "-log_index").first()
-    alive = term is not None and term.until is not None and term.until > at_datetime(at)
-    if alive and term is not None and term.guardian == account:
+    term = guardian_current(at)
+    if term is not None and term.guardian == account:
         return Act("cancel", "Cancel", "You are the guardian.")
     return None
