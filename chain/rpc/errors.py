@@ -107,7 +107,7 @@ def _rule(error: type[RpcError], pattern: str = "", codes: tuple[int, ...] = ())
 CLASSIFIER: tuple[Rule, ...] = (
     _rule(ContractReverted, codes=(3,)),
     _rule(ContractReverted, r"^(vm exception.*|execution )revert"),
-    _rule(ContractReverted, r"out of gas|invalid opcode|stack underflow|invalidfeopcode"),
+    _rule(ContractReverted, r"out ?of ?gas|invalid opcode|stack underflow|invalidfeopcode"),
     _rule(RangeTooLarge, r"more than [\d,]+ results|response size (should not )?exceed"),
     _rule(RangeTooLarge, r"(block )?range (is )?(too (wide|large|big)|limit exceeded|greater)"),
     _rule(RangeTooLarge, r"(limited to|maximum|max(imum)? is|exceeds?).{0,40}(block )?range"),
