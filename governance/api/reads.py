@@ -27,6 +27,7 @@ from governance.api.serializers import (
 from governance.models import Delegate, ModerationAction, Proposal, Vote
 from governance.selectors import chain_time, keeper_note, moderation_log
 from governance.state import ProposalState, proposal_state
+from governance.views.delegates import voting_delegates
 from governance.views.power import snapshot_power
 from governance.views.queries import state_condition
 
@@ -147,7 +148,10 @@ class DelegateList(PublicList):
 
     serializer_class = DelegateSerializer
     pagination_class = DelegatePage
-    queryset = Delegate.objects.filter(power_wei__gt=0)
+    queryset = Delegate.objects.all()
+
+    def get_queryset(self) -> QuerySet[Delegate]:
+        return voting_delegates()
 
 
 class ModerationPage(CursorPage):

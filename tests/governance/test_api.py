@@ -192,7 +192,6 @@ def test_preview_of_transfers_and_custom_calls(dao: Dao, client: Client) -> None
         [{"type": "parameter_set"}],
         [{"type": "parameter_set", "changes": [{"name": "no.such", "value": "1"}]}],
         [{"type": "parameter_set", "changes": [{"name": "attest.ttl", "value": "1,5"}]}],
-        [{"type": "parameter_set", "changes": [{"name": "attest.ttl", "value": " 5"}]}],
         [{"type": "parameter_set", "changes": [{"name": "attest.ttl", "value": str(2**256)}]}],
         [{"type": "transfer", "asset": "ALT", "recipient": "0x12", "amount_wei": "1"}],
         [
