@@ -76,9 +76,9 @@ def _write_bytes(name: str, value: bytes) -> str:
         return f"{text[:6]}…{text[-4:]}"
     if name in ("expected", "actual") and len(value) == 32:
         return str(int.from_bytes(value, "big"))
-    text = value.rstrip(b"\0")
-    if text and len(text) < 32 and text.isascii() and text.decode("ascii").isprintable():
-        return text.decode("ascii")
+    word = value.rstrip(b"\0")
+    if word and len(word) < 32 and word.isascii() and word.decode("ascii").isprintable():
+        return word.decode("ascii")
     return f"0x{value.hex()[:8]}…"
 
 

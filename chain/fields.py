@@ -12,6 +12,8 @@ UINT256_MAX = 2**256 - 1
 class _FixedBytesField(models.BinaryField):
     """A bytea of one exact length. Accepts bytes, or ``0x`` text of the same length."""
 
+    # What django-stubs gives an attribute of a model: never the driver's memoryview.
+    _pyi_private_get_type: bytes
     length = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,7 +48,7 @@ class _FixedBytesField(models.BinaryField):
         return self.to_python(value)
 
     def value_to_string(self, obj: models.Model) -> str:
-        value = self.value_from_object(obj)
+        value: Any = self.value_from_object(obj)
         return "" if value is None else f"0x{bytes(value).hex()}"
 
     def formfield(self, **kwargs: Any) -> Any:
@@ -68,12 +70,18 @@ class Hash32Field(_FixedBytesField):
 class BytesField(models.BinaryField):
     """A bytea of any length, always given back as ``bytes``."""
 
+    _pyi_private_get_type: bytes
+
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> bytes | None:
         return None if value is None else bytes(value)
 
 
 class Uint256Field(models.DecimalField):
     """A uint256 as ``numeric(78,0)``; an ``int`` in Python, lookups and aggregates alike."""
+
+    _pyi_private_get_type: int  # type: ignore[assignment]  # django-stubs says Decimal
+    _pyi_private_set_type: int | models.expressions.Combinable
+    _pyi_lookup_exact_type: int | str | None  # type: ignore[assignment]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["max_digits"] = 78

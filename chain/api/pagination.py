@@ -1,6 +1,7 @@
 """Cursor pages: stable while rows arrive, the same speed on the last page as on the first."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -21,7 +22,8 @@ class CursorPage(CursorPagination):
     that we did not write is refused before it reaches the database.
     """
 
-    ordering = None
+    request: Request
+    ordering: str | tuple[str, ...] | None = None  # type: ignore[assignment]  # no default
     page_size = 25
     page_size_query_param = "limit"
     max_page_size = 100
@@ -44,7 +46,7 @@ class CursorPage(CursorPagination):
         return min(int(text), self.max_page_size or 100)
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: Any = None
     ) -> list[Any] | None:
         if "\x00" in request.query_params.get(self.cursor_query_param, ""):
             raise _invalid()
@@ -59,7 +61,9 @@ class CursorPage(CursorPagination):
         except BadSignature as error:
             raise _invalid() from error
         # The base class reads the parameter itself; what follows is its own format again.
-        return super().decode_cursor(_WithCursor(request, self.cursor_query_param, encoded))
+        return super().decode_cursor(
+            cast(Request, _WithCursor(request, self.cursor_query_param, encoded))
+        )
 
     def encode_cursor(self, cursor: Cursor) -> str:
         url = super().encode_cursor(cursor)
@@ -70,7 +74,7 @@ class CursorPage(CursorPagination):
 
     def _signer(self, request: Request) -> Signer:
         # A cursor of another list or another order holds a position of another type.
-        return Signer(salt=f"chain.api.cursor:{request.path}:{','.join(self.ordering)}")
+        return Signer(salt=f"chain.api.cursor:{request.path}:{','.join(self.ordering or ())}")
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": "string", "format": "uri", "nullable": True}

@@ -1,6 +1,6 @@
 """The OpenAPI description: every operation documents every error it can answer."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
@@ -13,7 +13,9 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField(help_text="Machine-readable, never changes.")
     detail = serializers.CharField(help_text="One plain sentence.")
-    data = serializers.DictField(help_text="What the sentence speaks of.")
+    data = serializers.DictField(  # type: ignore[assignment]  # a field, as in every response
+        help_text="What the sentence speaks of."
+    )
 
     class Meta:
         ref_name = "Error"
@@ -40,7 +42,9 @@ class ApiSchema(AutoSchema):
     ``extend_schema(responses=...)``. Named in ``REST_FRAMEWORK["DEFAULT_SCHEMA_CLASS"]``.
     """
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(
+        self, direction: Literal["request", "response"] = "response"
+    ) -> dict[str, Any]:
         responses = super()._get_response_bodies(direction)
         if direction != "response":
             return responses

@@ -14,7 +14,8 @@ class _LiveRateThrottle(SimpleRateThrottle):
     """Reads its rate when asked, so that settings (and tests) that change it are obeyed."""
 
     def get_rate(self) -> str | None:
-        return api_settings.DEFAULT_THROTTLE_RATES.get(self.scope)
+        rates: dict[str, Any] = api_settings.DEFAULT_THROTTLE_RATES
+        return rates.get(self.scope or "")
 
 
 class AddressThrottle(_LiveRateThrottle):

@@ -26,7 +26,7 @@ class ParameterKind(models.TextChoices):
 
 
 #: Units by kind; a choice, a mask and a root have none.
-_UNITS = {
+_UNITS: dict[str, str] = {
     ParameterKind.UINT: "count",
     ParameterKind.BPS: "bps",
     ParameterKind.SECONDS: "s",
