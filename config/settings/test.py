@@ -16,3 +16,5 @@ REST_FRAMEWORK = REST_FRAMEWORK | {
         "100000/min",
     )
 }
+# The lockout's banner would be the last line of every test run.
+AXES_VERBOSE = False
