@@ -59,7 +59,7 @@ function timesWrite(root: ParentNode = document): void {
   }
   for (const element of all<HTMLTimeElement>("time[data-countdown]", root)) {
     const left = Math.ceil((Date.parse(element.dateTime) - Date.now()) / 1000);
-    const text = left > 0 ? `${durationText(left)} left` : "ended";
+    const text = left > 0 ? `in ${durationText(left)}` : "now";
     if (element.textContent === text) continue;
     element.textContent = text;
     // The state changes with the block after this moment; ask again shortly after.

@@ -39,6 +39,7 @@ export class ActionList {
     else box = customEditor(this.facts, before?.type === type ? before : null, save, close);
     this.editor.replaceChildren(box);
     this.adders.hidden = true;
+    this.none.hidden = true;
     if (!parameter) one("input, select", box)?.focus();
     box.scrollIntoView({ block: "nearest" });
   }
@@ -60,7 +61,7 @@ export class ActionList {
 
   private close(type: Action["type"]): void {
     this.editor.replaceChildren();
-    this.adders.hidden = false;
+    this.none.hidden = this.actions.length > 0;
     this.limit();
     one(`[data-add-action=${type}]`, this.adders)?.focus();
   }

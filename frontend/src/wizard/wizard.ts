@@ -180,7 +180,9 @@ class Wizard {
 
   private reviewPut(): void {
     if (!this.review) return;
-    one("[data-review]", this.root)!.replaceChildren(...reviewShow(this.review, this.store.draft, this.facts));
+    const eligible = one("[data-eligible=no]", this.root);
+    const warning = eligible ? [h("p", { class: "notice notice-warn" }, eligible.textContent ?? "")] : [];
+    one("[data-review]", this.root)!.replaceChildren(...warning, ...reviewShow(this.review, this.store.draft, this.facts));
     one("[data-submit]", this.root)!.hidden = !this.review.call;
   }
 
