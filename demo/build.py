@@ -15,7 +15,7 @@ from psycopg import sql
 
 from config.embedded import AnvilServer, Supervisor
 from demo.chain import LocalChain
-from demo.fleet import fleet_register
+from demo.fleet import fleet_register, fleet_trouble
 from demo.history import (
     DAY_S,
     EPISODES,
@@ -125,7 +125,7 @@ def world_build(folder: DemoFolder, engines: Supervisor, *, port: int, behind_s:
     started_at = chain.now()
     parliament = parliament_found(chain)
     with step("Registering the nodes"):
-        fleet_register(chain, folder)
+        fleet_register(chain, folder, patron=parliament.holders[0])
     with step(f"Living through {HISTORY_DAYS} days of votes"):
         for _line in history_play(parliament, started_at=started_at):
             print(".", end="", flush=True, file=sys.stderr)
@@ -135,6 +135,7 @@ def world_build(folder: DemoFolder, engines: Supervisor, *, port: int, behind_s:
         # Its votes move the clock past the voting delay and are blocks of their own.
         ahead_s = parliament.setting("voting_delay_s") + 60
         chain.advance_to(int(time.time()) - behind_s - ahead_s)
+        fleet_trouble(chain, folder)
         parliament.play(EPISODES[-1], proposer=parliament.delegates[0])
         chain.advance_to(int(time.time()) - behind_s)
         chain.tick()

@@ -28,6 +28,7 @@ PARAMETER = "attest.ttl"
 NEW_VALUE_S = 120
 VOTERS = 3
 TITLE = "Judge reports by the last two minutes"
+TEXT = "Nodes report every minute; two minutes forgive one lost report."
 #: Seconds the pages may take to show what the chain already says. A bound, not a measure.
 PATIENCE_S = 90
 POLL_S = 0.25
@@ -163,7 +164,7 @@ class Proof:
         return dict(self.api(f"/nodes/{node_id}/")["standing"])
 
     def _propose(self, proposer: Visitor) -> int:
-        return proposer.propose_parameter(PARAMETER, NEW_VALUE_S, title=TITLE)
+        return proposer.propose_parameter(PARAMETER, NEW_VALUE_S, title=TITLE, text=TEXT)
 
     def _vote(self) -> None:
         chain, parliament = self.world.chain, self.world.parliament

@@ -75,3 +75,28 @@ class Visitor:
             form.get_by_label("Reason (optional)").fill(reason)
         form.locator("button[data-write]").click()
         self.transaction_finish()
+
+    # --- proposing -------------------------------------------------------------------
+    def propose_parameter(self, name: str, value: int, *, title: str, text: str) -> int:
+        """Write a proposal in the wizard and sign it; returns its number.
+
+        `value` is in the unit of the registry's form (seconds, ALT, a count).
+        """
+        self.visit(f"/proposals/new/?parameter={name}")
+        page = self.page
+        entry = page.get_by_label(f"New value of {name}")
+        entry.fill(str(value))
+        expect(page.get_by_text("The registry accepts this value now.")).to_be_visible(
+            timeout=TIMEOUT_MS
+        )
+        page.get_by_role("button", name="Add to the proposal").click()
+        page.get_by_role("button", name="Next: text").click()
+        page.get_by_label("Title", exact=True).fill(title)
+        page.get_by_label("Text", exact=True).fill(text)
+        page.get_by_role("button", name="Next: check").click()
+        page.get_by_role("button", name="Next: review").click()
+        page.get_by_role("button", name="Submit the proposal").click()
+        expect(self.status).to_contain_text("Done", timeout=TIMEOUT_MS)
+        self.dialog.get_by_role("link", name="proposal").first.click()
+        page.wait_for_url("**/proposals/*/", timeout=TIMEOUT_MS)
+        return int(page.url.rstrip("/").rsplit("/", 1)[1])
