@@ -53,7 +53,7 @@ def network_summary(*, at: datetime, policy: PolicySnapshot) -> NetworkSummary:
     standings = Counter(
         dict(
             standing_annotate(Node.objects.order_by(), at=at, policy=policy)
-            .values_list("standing")
+            .values_list("standing")  # type: ignore[misc]  # annotated
             .annotate(count=Count("pk"))
         )
     )

@@ -106,8 +106,8 @@ def policy_at(*, block_number: int) -> PolicySnapshot:
     for key, parameter in parameters.items():
         values[parameter.name] = voted[key][0] if key in voted else parameter.defined_value
     for row in tightenings:
-        parameter = parameters.get(row.parameter_id)
-        if parameter is not None and row.in_force_at(at):
+        tightened = parameters.get(row.parameter_id)
+        if tightened is not None and row.in_force_at(at):
             values[parameter.name] = value_tightened(
                 parameter, voted=values[parameter.name], tightened=row.to_value
             )

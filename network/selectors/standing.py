@@ -31,6 +31,14 @@ class StandingWord(TextChoices):
     EXITED = "exited", "Exited"
 
 
+#: Standings that wear the badge of another word.
+BADGE_WORDS = {
+    StandingWord.ATTESTED.value: "affirming",
+    StandingWord.FAILED.value: "contraindicated",
+    StandingWord.NEVER.value: "none",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A node's standing at ``at`` under ``policy_version``, and why, in one sentence.
@@ -54,6 +62,11 @@ class Standing:
     @property
     def label(self) -> str:
         return StandingWord(self.standing).label
+
+    @property
+    def badge_word(self) -> str:
+        """The word whose colour and glyph the badge wears (chain.templatetags.althing)."""
+        return BADGE_WORDS.get(self.standing, self.standing)
 
     @property
     def policy_changed(self) -> bool:

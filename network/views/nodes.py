@@ -1,0 +1,222 @@
+"""Nodes: the network at a glance, and one node with its proofs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.core.exceptions import BadRequest
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from chain import clock
+from chain.addresses import AddressInvalid, parse_address
+from chain.formatting import percent_text
+from chain.paging import keyset_page
+from network.errors import PolicyUnavailable
+from network.models import Node, Verdict
+from network.selectors.nodes import (
+    FailureReason,
+    NetworkSummary,
+    failure_reasons,
+    network_summary,
+    verdicts_of,
+)
+from network.selectors.policy import PolicySnapshot, policy_current
+from network.selectors.standing import (
+    Standing,
+    StandingWord,
+    latest_verdict,
+    node_standing,
+    node_standings,
+    nodes_with_verdicts,
+    standing_annotate,
+)
+from network.views.common import page_links
+
+PAGE_SIZE = 25
+VERDICTS_PAGE_SIZE = 15
+EVENTS_SHOWN = 50
+
+
+class NodeFilter(forms.Form):
+    """What the list can be asked."""
+
+    q = forms.CharField(required=False, max_length=66)
+    standing = forms.ChoiceField(required=False, choices=StandingWord.choices)
+    gpu_class = forms.CharField(required=False, max_length=32)
+    region = forms.CharField(required=False, max_length=32)
+    cursor = forms.CharField(required=False, max_length=512)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """One line of the list."""
+
+    node: Node
+    standing: Standing
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonBar:
+    """A reason of failure with the length of its bar, in percent of the longest."""
+
+    reason: FailureReason
+    width: float
+
+
+@require_safe
+def node_list(request: HttpRequest) -> HttpResponse:
+    """Show the network. 9 queries of its own, however many nodes."""
+    form = NodeFilter(request.GET)
+    if not form.is_valid():
+        raise BadRequest("The nodes cannot be asked that.")
+    wanted = form.cleaned_data
+    try:
+        policy = policy_current()
+    except PolicyUnavailable as error:
+        return render(request, "network/node_list.html", {"unavailable": error.detail})
+    at = clock.now()
+    summary = network_summary(at=at, policy=policy)
+    nodes = _wanted(standing_annotate(Node.objects.all(), at=at, policy=policy), wanted)
+    page = keyset_page(
+        nodes_with_verdicts(nodes), order=("-position",), cursor=wanted["cursor"], size=PAGE_SIZE
+    )
+    standings = node_standings(page.items, at, policy=policy)
+    context = {
+        "policy": policy,
+        "summary": summary,
+        "attested_share": percent_text(summary.attested_nodes, summary.live_nodes),
+        "tabs": _tabs(request, summary),
+        "rows": [
+            NodeRow(node, standing, standing.verdict)
+            for node, standing in zip(page.items, standings, strict=True)
+        ],
+        "reasons": _bars(failure_reasons()),
+        "regions": sorted(
+            Node.objects.order_by().values_list("region", flat=True).distinct()[:200]
+        ),
+        "wanted": wanted,
+        "is_filtered": any(wanted[name] for name in ("q", "standing", "gpu_class", "region")),
+        "page": page_links(
+            request, previous=page.previous_cursor, following=page.next_cursor, anchor="nodes"
+        ),
+    }
+    return render(request, "network/node_list.html", context)
+
+
+def _wanted(nodes: Any, wanted: dict[str, str]) -> Any:
+    for name in ("standing", "gpu_class", "region"):
+        if wanted[name]:
+            nodes = nodes.filter(**{name: wanted[name]})
+    text = wanted["q"].strip()
+    if not text:
+        return nodes
+    found = Q(region__iexact=text) | Q(gpu_class__iexact=text)
+    try:
+        found |= Q(operator=parse_address(text))
+    except AddressInvalid:
+        # Not an address: a node's id, or part of neither.
+        if len(text) == 66 and text.startswith("0x"):
+            try:
+                found |= Q(node_id=bytes.fromhex(text[2:]))
+            except ValueError:
+                return nodes.none()
+    return nodes.filter(found)
+
+
+def _tabs(request: HttpRequest, summary: NetworkSummary) -> list[dict[str, Any]]:
+    """The standings as tabs with their counts; ``url`` keeps the other filters."""
+    chosen = request.GET.get("standing", "")
+    tabs = []
+    for word, label in [("", "All"), *StandingWord.choices]:
+        query = request.GET.copy()
+        query.pop("cursor", None)
+        query["standing"] = word
+        count = summary.standings.get(word, 0) if word else summary.nodes
+        tabs.append(
+            {
+                "label": label,
+                "count": count,
+                "url": f"?{query.urlencode()}#nodes",
+                "is_current": word == chosen,
+            }
+        )
+    return tabs
+
+
+def _bars(reasons: list[FailureReason]) -> list[ReasonBar]:
+    longest = max((reason.nodes for reason in reasons), default=1)
+    return [ReasonBar(reason, round(100 * reason.nodes / longest, 1)) for reason in reasons]
+
+
+@require_safe
+def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
+    """Show one node: standing and why, GPUs, reports, keys, what happened on chain."""
+    node = _node(node_id)
+    form = NodeFilter(request.GET)
+    if not form.is_valid():
+        raise BadRequest("This node cannot be asked that.")
+    page = keyset_page(
+        verdicts_of(node),
+        order=("-id",),
+        cursor=form.cleaned_data["cursor"],
+        size=VERDICTS_PAGE_SIZE,
+    )
+    verdict = latest_verdict(node)
+    policy = _policy_or_none()
+    context = {
+        "node": node,
+        "policy": policy,
+        "standing": None if policy is None else node_standing(node, policy=policy),
+        "verdict": verdict,
+        "devices": [] if verdict is None else verdict.findings.get("devices", []),
+        "findings": [] if verdict is None else _findings(verdict),
+        "verdicts": page.items,
+        "keys": node.keys.order_by("-verified_at")[:20],
+        "events": node.events.order_by("-position")[:EVENTS_SHOWN],
+        "page": page_links(
+            request, previous=page.previous_cursor, following=page.next_cursor, anchor="reports"
+        ),
+    }
+    return render(request, "network/node_detail.html", context)
+
+
+def _node(node_id: str) -> Node:
+    text = node_id.removeprefix("0x")
+    try:
+        key = bytes.fromhex(text) if len(text) == 64 and text.isascii() else b""
+    except ValueError:
+        key = b""
+    node = nodes_with_verdicts(Node.objects.filter(node_id=key)).first() if key else None
+    if node is None:
+        raise Http404("No node with this id is registered.")
+    return node
+
+
+def _policy_or_none() -> PolicySnapshot | None:
+    """The policy in force; None while nothing is final, which the page says."""
+    try:
+        return policy_current()
+    except PolicyUnavailable:
+        return None
+
+
+def _findings(verdict: Verdict) -> list[dict[str, str]]:
+    """The latest verdict's findings for ``components/findings.html``, the worst first."""
+    order = {"error": 0, "warning": 1, "info": 2}
+    found = sorted(
+        verdict.findings.get("findings", []), key=lambda item: order.get(item["severity"], 3)
+    )
+    return [
+        {
+            "level": item["severity"],
+            "title": item["code"],
+            "detail": item["detail"]
+            if item["device"] is None
+            else f"GPU {item['device']}: {item['detail']}",
+        }
+        for item in found
+    ]
