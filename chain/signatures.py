@@ -6,20 +6,18 @@ ERC-6492 (signatures of accounts not deployed yet; verified by one eth_call, nev
 
 from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
-from eth_keys.exceptions import ValidationError as EthKeysValidationError
 from eth_utils.crypto import keccak as _keccak
+from eth_utils.exceptions import ValidationError as EthKeysValidationError
 
 from chain.client import rpc_client
+from chain.erc6492 import CALL_GAS, MAGIC_1271, MAGIC_6492, calldata_1271, validator_code
 from chain.rpc.client import Call
 from chain.rpc.errors import ContractReverted, RpcError
 from chain.rpc.types import hex_bytes
 
 #: Half of secp256k1's order: a larger s is the malleable twin (EIP-2).
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
-_MAGIC_1271 = bytes.fromhex("1626ba7e")
-_MAGIC_6492 = bytes.fromhex("6492" * 16)
-#: Gas and bytes: a hostile contract may neither spin nor flood us.
-_GAS_MAX = 3_000_000
+#: Bytes: a hostile signature must not flood us.
 SIGNATURE_MAX_BYTES = 8192
 
 
@@ -98,7 +96,7 @@ def verify_digest(address: bytes, digest: bytes, signature: bytes) -> bool:
                 return True
         except SignatureInvalid:
             pass  # a contract may still accept these bytes by rules of its own
-    if signature.endswith(_MAGIC_6492):
+    if signature.endswith(MAGIC_6492):
         return _verify_6492(address, digest, signature)
     return _verify_1271(address, digest, signature)
 
@@ -107,30 +105,19 @@ def _verify_1271(address: bytes, digest: bytes, signature: bytes) -> bool:
     client = rpc_client()
     if not client.code(address):
         return False
-    data = _is_valid_signature(digest, signature)
     try:
-        answer = client.eth_call(address, data, gas=_GAS_MAX)
+        answer = client.eth_call(address, calldata_1271(digest, signature), gas=CALL_GAS)
     except ContractReverted:
         return False
-    return answer[:4] == _MAGIC_1271 and len(answer) == 32
-
-
-def _is_valid_signature(digest: bytes, signature: bytes) -> bytes:
-    size = len(signature)
-    padded = signature + bytes(-size % 32)
-    return _MAGIC_1271 + digest + (64).to_bytes(32, "big") + size.to_bytes(32, "big") + padded
+    return answer[:4] == MAGIC_1271 and len(answer) == 32
 
 
 def _verify_6492(address: bytes, digest: bytes, signature: bytes) -> bool:
-    """Deploy and ask in one eth_call that leaves nothing behind (ERC-6492, "counterfactual").
-
-    The call creates no transaction: its code is a creation whose result is the answer.
-    """
-    from chain.erc6492 import validator_calldata
-
-    request = {"data": f"0x{validator_calldata(address, digest, signature).hex()}"}
-    call = Call("eth_call", (request | {"gas": hex(2 * _GAS_MAX)}, "latest"))
-    result = rpc_client().batch([call])[0]
+    code = validator_code(address, digest, signature)
+    if code is None:
+        return False
+    request = {"data": f"0x{code.hex()}", "gas": hex(3 * CALL_GAS)}
+    result = rpc_client().batch([Call("eth_call", (request, "latest"))])[0]
     if isinstance(result, ContractReverted):
         return False
     if isinstance(result, RpcError):

@@ -52,12 +52,12 @@ def _mined(intent: TxIntent, view: ChainView) -> tuple[TxAttempt, Receipt] | Non
 
 
 def _on_receipt(intent: TxIntent, attempt: TxAttempt, receipt: Receipt, *, view: ChainView) -> None:
-    moved = intent.mined_hash != receipt.block_hash
-    if moved:
+    if intent.mined_hash != receipt.block_hash:
         intent_move(
             intent,
             to=State.MINED,
             start=(*TxIntent.OPEN_STATES, *FINAL_STATES),
+            past=FINAL_STATES,
             detail=f"In block {receipt.block_number}"
             + (", again after a reorganisation" if intent.mined_hash else "")
             + ("" if receipt.ok else ", reverted"),

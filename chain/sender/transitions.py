@@ -17,16 +17,29 @@ State = TxIntent.State
 
 
 def intent_move(
-    intent: TxIntent, *, to: str, start: Collection[str], detail: str = "", **fields: Any
+    intent: TxIntent,
+    *,
+    to: str,
+    start: Collection[str],
+    past: Collection[str] = (),
+    detail: str = "",
+    **fields: Any,
 ) -> bool:
-    """Move an intent to a state if it is still in one of ``start``; whether it was."""
+    """Move an intent to a state if it is still in one of ``start``; whether it was moved.
+
+    Another worker may have seen the same: in ``to``, or a state ``past`` it, with these very
+    fields, it stays as it is.
+    """
     with transaction.atomic():
         row = TxIntent.objects.select_for_update().get(pk=intent.pk)
-        if row.state not in start:
-            return False
-        intent_write(row, to=to, detail=detail, **fields)
+        there = row.state in (to, *past) and all(
+            getattr(row, name) == value for name, value in fields.items() if name != "why_waiting"
+        )
+        moved = row.state in start and not there
+        if moved:
+            intent_write(row, to=to, detail=detail, **fields)
     intent.refresh_from_db()
-    return True
+    return moved
 
 
 def intent_write(row: TxIntent, *, to: str, detail: str, **fields: Any) -> None:
