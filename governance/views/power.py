@@ -8,6 +8,7 @@ from django.core.cache import cache
 from chain.addresses import to_checksum
 from chain.client import ContractReverted, chain_call
 from chain.conf import chain_id
+from chain.contracts import DeploymentInvalid
 from chain.formatting import amount_text
 from chain.rpc.errors import RpcError
 from governance.models import Delegate, Holder, Proposal
@@ -42,7 +43,7 @@ def snapshot_power(account: bytes, proposal: Proposal, state: ProposalState) -> 
         )
     try:
         wei = _past_votes(account, unix(proposal.snapshot_at))
-    except (RpcError, ContractReverted) as error:
+    except (RpcError, ContractReverted, DeploymentInvalid) as error:
         logger.warning("getPastVotes of %s failed: %s", to_checksum(account), error)
         return Power(None, "The node could not be asked for your power. Try again in a moment.")
     return Power(wei, _why(wei, account, holder, proposal))

@@ -1,4 +1,4 @@
-"""Every page in every state: it answers, runs nothing of anybody's, and asks the database little."""
+"""Every page in every state: it answers, runs nobody's words, and asks the database little."""
 
 import gzip
 import json
