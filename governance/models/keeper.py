@@ -42,6 +42,7 @@ class KeeperSwitch(models.Model):
     class Meta:
         ordering = ["-pk"]
         get_latest_by = "pk"
+        permissions = [("switch_keeper", "Can pause and resume the keeper")]
         triggers = [
             pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
         ]

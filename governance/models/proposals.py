@@ -24,7 +24,8 @@ class ProposalManager(models.Manager["Proposal"]):
         from governance.models.discussion import HiddenProposal
 
         hidden = HiddenProposal.objects.filter(proposal_id=OuterRef("proposal_id"))
-        return super().get_queryset().annotate(hidden=Exists(hidden))
+        rows = super().get_queryset()
+        return rows.annotate(hidden=Exists(hidden))  # type: ignore[no-redef]
 
 
 class Proposal(models.Model):
