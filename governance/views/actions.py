@@ -160,7 +160,7 @@ def _parameter_lines(
 def _parameter_line(
     item: dict[str, Any],
     parameter: Parameter | None,
-    origins: dict[bytes, int],
+    origins: dict[bytes | None, int],
     effective: dict[str, datetime],
     state: ProposalState,
 ) -> ParameterLine:

@@ -40,7 +40,8 @@ def comment_threads(request: HttpRequest, proposal: Proposal) -> dict[str, Any]:
     account = viewer(request)
     comments = Comment.objects.filter(proposal_id=proposal.pk).order_by("created_at", "pk")
     total = comments.count()
-    roots, by_pk = [], {}
+    roots: list[Thread] = []
+    by_pk: dict[int | None, Thread] = {}
     for comment in comments[:COMMENTS_MAX]:
         parent = by_pk.get(comment.parent_id)
         depth = min(parent.depth + 1, DEPTH_MAX) if parent else 0

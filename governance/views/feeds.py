@@ -24,7 +24,7 @@ def plain(text: str) -> str:
     return without.encode("utf-8", "replace").decode("utf-8")
 
 
-class ProposalFeed(Feed):  # type: ignore[type-arg]
+class ProposalFeed(Feed):
     """The newest proposals. Addresses come from the settings, never from the Host header."""
 
     feed_type = Atom1Feed
