@@ -9,7 +9,7 @@ this shape, so the apps' own error trees need no base class from here.
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
@@ -88,6 +88,9 @@ def _from_framework(exc: Exception) -> Response | None:
         exc = ApiError(
             "body_too_large", "The request body is larger than allowed.", http_status=413
         )
+    elif isinstance(exc, SuspiciousOperation):
+        # Django's own limits: too many query parameters, a malformed Host.
+        exc = ApiError("request_refused", "The request breaks a limit of this service.")
     if not isinstance(exc, exceptions.APIException):
         return None
     headers = {}

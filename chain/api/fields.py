@@ -95,6 +95,15 @@ class Hash32SerializerField(HexSerializerField):
         super().__init__(length=32, **kwargs)
 
 
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer. The framework's field also takes text, in any script's digits, and 1.0."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
 @extend_schema_field({"type": "string", "pattern": "^(0|[1-9][0-9]{0,77})$"})
 class Uint256SerializerField(serializers.Field):
     """A uint256 as decimal text: JSON readers round numbers above 2**53."""

@@ -101,11 +101,11 @@ def _refusal(error: RequestSignatureError) -> ApiError:
     http_status = 400 if error.code in _BAD_REQUEST else 401
     refusal = ApiError(error.code, error.detail, http_status=http_status, data=error.data)
     if http_status == 401:
-        refusal.auth_header = 'Signature realm="althing"'
+        refusal.auth_header = 'Signature realm="althing"'  # type: ignore[attr-defined]
     return refusal
 
 
-class NodeSignatureScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class NodeSignatureScheme(OpenApiAuthenticationExtension):
     """How the OpenAPI description names the signature."""
 
     target_class = "network.api.authentication.NodeSignatureAuthentication"

@@ -8,6 +8,7 @@ from chain.api.fields import (
     AddressSerializerField,
     Hash32SerializerField,
     HexSerializerField,
+    StrictIntegerField,
     Uint256SerializerField,
 )
 from network.attestation.evidence import MAX_DEVICES
@@ -126,9 +127,9 @@ class AttestationPostSerializer(serializers.Serializer[Any]):
     """A report. The signature over the request covers it all."""
 
     nonce = Hash32SerializerField()
-    seq = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    seq = StrictIntegerField(min_value=1, max_value=2**63 - 1)
     previous_hash = Hash32SerializerField(allow_null=True, required=True)
-    devices = DeviceEvidenceSerializer(many=True, max_length=MAX_DEVICES)
+    devices = DeviceEvidenceSerializer(many=True, max_length=MAX_DEVICES)  # type: ignore[call-arg]
 
 
 class AttestationSerializer(serializers.Serializer[Any]):

@@ -125,7 +125,9 @@ class ProposedValueSerializer(serializers.Serializer[Any]):
 class ParameterValidateSerializer(serializers.Serializer[Any]):
     """A set of changes to try against the contract's rules."""
 
-    changes = ProposedValueSerializer(many=True, allow_empty=False, max_length=VALIDATE_KEYS_MAX)
+    changes = ProposedValueSerializer(  # type: ignore[call-arg]  # many=True makes it a list's
+        many=True, allow_empty=False, max_length=VALIDATE_KEYS_MAX
+    )
 
 
 class ParameterValidationSerializer(serializers.Serializer[Any]):

@@ -43,9 +43,9 @@ from network.services.keys import KeyProof, key_register, register_statement
 def node_json(node: Node, *, at: datetime, policy: PolicySnapshot) -> dict[str, Any]:
     """A node with its standing, as the API gives it."""
     verdict = latest_verdict(node)
-    fields = {
+    fields: dict[str, Any] = {
         name: getattr(node, name)
-        for name in NodeSerializer().fields
+        for name in map(str, NodeSerializer().fields)
         if name not in {"standing", "emulated"}
     }
     fields["standing"] = node_standing(node, at, policy=policy)
@@ -81,7 +81,7 @@ def _nodes_filter(rows: QuerySet[Node], request: Request) -> QuerySet[Node]:
     if status := choice_get(request, "status", NodeStatus.values):
         rows = rows.filter(status=status)
     if standing := choice_get(request, "standing", StandingWord.values):
-        rows = rows.filter(standing=standing)
+        rows = rows.filter(standing=standing)  # type: ignore[misc]  # annotated
     if gpu_class := request.query_params.get("gpu_class"):
         rows = rows.filter(gpu_class=gpu_class)
     if region := request.query_params.get("region"):
@@ -145,9 +145,9 @@ class VerdictDetailView(ReadView):
 
 def verdict_json(verdict: Verdict, node: Node) -> dict[str, Any]:
     """A verdict with its node's standing now."""
-    fields = {
+    fields: dict[str, Any] = {
         name: getattr(verdict, name)
-        for name in VerdictDetailSerializer().fields
+        for name in map(str, VerdictDetailSerializer().fields)
         if name not in {"standing", "rejudge_of"}
     }
     fields |= {"rejudge_of_id": verdict.rejudge_of_id, "standing": node_standing(node)}

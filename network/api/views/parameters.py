@@ -43,7 +43,7 @@ def parameter_get(name: str) -> Parameter:
 class ParameterListView(ReadView, GenericAPIView[Parameter]):
     """All parameters of the registry as they stand now."""
 
-    serializer_class = ParameterSerializer
+    serializer_class = ParameterSerializer  # type: ignore[assignment]  # rows become states first
     ordering = "name"
 
     @extend_schema(
@@ -65,7 +65,8 @@ class ParameterListView(ReadView, GenericAPIView[Parameter]):
             rows = rows.filter(name__icontains=text)
         page = self.paginate_queryset(rows) or []
         states = parameter_states(page, at=clock.now())
-        return self.get_paginated_response(ParameterSerializer(states, many=True).data)
+        found = ParameterSerializer(states, many=True)  # type: ignore[arg-type]
+        return self.get_paginated_response(found.data)
 
 
 class ParameterDetailView(ReadView):

@@ -1,0 +1,149 @@
+"""The network's tables in the console: to look at. Only a key may be revoked, with a reason."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from chain import clock
+from network.errors import NetworkError
+from network.models import (
+    Attestation,
+    AttestationState,
+    Challenge,
+    DeviceFinding,
+    Node,
+    NodeEvent,
+    NodeKey,
+    NodeKeyEvent,
+    Parameter,
+    ParameterChange,
+    ParameterSet,
+    ParameterTightening,
+    Verdict,
+)
+from network.services.keys import key_revoke
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A table that services or the chain write. The console adds, changes and deletes nothing."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Parameter)
+class ParameterAdmin(ReadOnlyAdmin):
+    list_display = ["name", "kind", "value", "risk_class", "version", "last_changed_at"]
+    list_filter = ["group", "kind", "risk_class"]
+    search_fields = ["name"]
+
+
+@admin.register(ParameterSet)
+class ParameterSetAdmin(ReadOnlyAdmin):
+    list_display = ["set_id", "scheduled_at", "effective_at", "vetoed_at", "withdrawn_at"]
+
+
+@admin.register(ParameterChange)
+class ParameterChangeAdmin(ReadOnlyAdmin):
+    list_display = ["parameter", "old", "new", "set", "effective_at"]
+    list_select_related = ["parameter", "set"]
+
+
+@admin.register(ParameterTightening)
+class ParameterTighteningAdmin(ReadOnlyAdmin):
+    list_display = ["parameter", "from_value", "to_value", "tightened_at", "lapses_at"]
+    list_select_related = ["parameter"]
+
+
+@admin.register(Node)
+class NodeAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "status", "gpu_class", "gpu_count", "region", "registered_at"]
+    list_filter = ["status", "gpu_class"]
+
+
+@admin.register(NodeEvent)
+class NodeEventAdmin(ReadOnlyAdmin):
+    list_display = ["event", "node", "occurred_at", "block_number"]
+    list_filter = ["event"]
+    list_select_related = ["node"]
+
+
+class RevokeForm(ActionForm):
+    """Asks why, beside the action."""
+
+    reason = forms.CharField(required=False, max_length=500, label="Reason")
+
+
+@admin.register(NodeKey)
+class NodeKeyAdmin(ReadOnlyAdmin):
+    list_display = ["key_id", "node", "status", "verified_at", "ended_at"]
+    list_filter = ["status"]
+    search_fields = ["key_id"]
+    list_select_related = ["node"]
+    action_form = RevokeForm
+    actions = ["keys_revoke"]
+
+    @admin.action(description="Revoke (say why)", permissions=["revoke"])
+    def keys_revoke(self, request: HttpRequest, queryset: QuerySet[NodeKey]) -> None:
+        """Revoke the chosen keys for good. Each act leaves its audit row."""
+        actor = f"staff {request.user.get_username()}"
+        reason = request.POST.get("reason", "")
+        for key in queryset:
+            try:
+                key_revoke(key_id=key.key_id, actor=actor, reason=reason, at=clock.now())
+            except NetworkError as error:
+                self.message_user(request, f"{key.key_id}: {error.detail}", messages.ERROR)
+            else:
+                self.message_user(request, f"{key.key_id} is revoked.", messages.SUCCESS)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("network.change_nodekey")
+
+
+@admin.register(NodeKeyEvent)
+class NodeKeyEventAdmin(ReadOnlyAdmin):
+    list_display = ["occurred_at", "action", "key", "actor", "reason"]
+    list_filter = ["action"]
+
+
+@admin.register(Challenge)
+class ChallengeAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "purpose", "issued_at", "expires_at", "used_at"]
+    list_filter = ["purpose"]
+
+
+@admin.register(Attestation)
+class AttestationAdmin(ReadOnlyAdmin):
+    list_display = ["id", "node", "seq", "device_count", "received_at"]
+    list_select_related = ["node"]
+    exclude = ["evidence"]
+
+
+@admin.register(Verdict)
+class VerdictAdmin(ReadOnlyAdmin):
+    list_display = ["id", "node", "status", "tier", "policy_version", "emulated", "judged_at"]
+    list_filter = ["status", "emulated"]
+    list_select_related = ["node"]
+
+
+@admin.register(DeviceFinding)
+class DeviceFindingAdmin(ReadOnlyAdmin):
+    list_display = ["code", "severity", "verdict", "device_index", "detail"]
+    list_filter = ["severity"]
+
+
+@admin.register(AttestationState)
+class AttestationStateAdmin(ReadOnlyAdmin):
+    list_display = ["node", "last_seq", "latest_verdict"]
+    list_select_related = ["node", "latest_verdict"]
