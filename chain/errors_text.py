@@ -17,8 +17,8 @@ from chain.rpc.errors import ContractReverted
 
 #: Arguments that are moments, in Unix seconds.
 _TIMES = frozenset(
-    "allowedAt closedAt executableAt withdrawableAt until earliest latest deadline expiry timepoint "
-    "clock timestamp".split()
+    "allowedAt closedAt executableAt withdrawableAt until earliest latest deadline expiry "
+    "timepoint clock timestamp".split()
 )
 #: Arguments that are amounts with 18 decimals.
 _AMOUNTS = frozenset(

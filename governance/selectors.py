@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 
@@ -154,9 +155,9 @@ def delegates_participation(
 
 def proposal_vote_totals(proposal: Proposal) -> QuerySet[Vote, dict[str, object]]:
     """One row per voter with the sums of its logs, largest first."""
+    rows: QuerySet[Any, Any] = Vote.objects.filter(proposal=proposal)
     return (
-        Vote.objects.filter(proposal=proposal)
-        .order_by()
+        rows.order_by()
         .values("voter")
         .annotate(
             total_wei=Sum("weight_wei"),

@@ -225,6 +225,6 @@ class SiweAuthentication(BaseAuthentication):
     def _enforce_csrf(self, request: HttpRequest) -> None:
         check = _CsrfCheck(lambda _: HttpResponse())
         check.process_request(request)
-        reason = check.process_view(request, lambda: None, (), {})
+        reason = check.process_view(request, lambda _: HttpResponse(), (), {})
         if reason:
             raise exceptions.PermissionDenied(f"CSRF: {reason}", "csrf_failed")

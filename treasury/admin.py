@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from treasury.models import Asset, Balance, Transfer
 
 
-class IndexedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class IndexedAdmin(admin.ModelAdmin):
     """A table that the chain writes. The console cannot add, change or delete a row."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
+
 from config.env import BASE_DIR, database_from_url, read_environment, split
 
 ENV = read_environment()

@@ -3,7 +3,7 @@
 from config.settings.local import *  # noqa: F403
 from config.settings.local import REST_FRAMEWORK
 
-SECRET_KEY = "test-" + "0" * 50  # noqa: S105 - guards nothing
+SECRET_KEY = "test-" + "0" * 50
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Static files straight from their sources; without it whitenoise warns of the folder that only
 # collectstatic makes.

@@ -205,7 +205,7 @@ class PreviewInputSerializer(serializers.Serializer[Any]):
 
     title = serializers.CharField(max_length=200)
     description = serializers.CharField(max_length=40_960, allow_blank=True, trim_whitespace=False)
-    actions = ActionInputSerializer(many=True, max_length=20)
+    actions = ActionInputSerializer(many=True, max_length=20)  # type: ignore[call-arg]
     proposer = AddressSerializerField(
         required=False, help_text="Who will sign it; the signed-in account when left out."
     )
@@ -299,7 +299,7 @@ class SimulateInputSerializer(serializers.Serializer[Any]):
     """A call to one of our contracts, to be run without sending it."""
 
     to = AddressSerializerField()
-    data = HexSerializerField(max_length=256 * 1024)
+    data = HexSerializerField(max_length=256 * 1024)  # type: ignore[assignment]
     value_wei = Uint256SerializerField(required=False, default=0)
 
     def get_fields(self) -> dict[str, Any]:

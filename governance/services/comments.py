@@ -130,7 +130,7 @@ def _reported(comment_id: int | None, proposal_id: int | None) -> Comment | None
         if comment is None:
             raise NotFound("There is no such comment.", code="comment_unknown")
         return comment
-    if not Proposal.objects.filter(proposal_id=proposal_id).exists():
+    if proposal_id is None or not Proposal.objects.filter(proposal_id=proposal_id).exists():
         raise NotFound("There is no such proposal.", code="proposal_unknown")
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from chain import clock
 from governance.errors import InputInvalid
@@ -14,7 +14,7 @@ def keeper_switch_current() -> KeeperSwitch | None:
     return KeeperSwitch.objects.select_related("changed_by").order_by("-pk").first()
 
 
-def keeper_switch_turn(*, staff: AbstractBaseUser, paused: bool, reason: str) -> KeeperSwitch:
+def keeper_switch_turn(*, staff: User, paused: bool, reason: str) -> KeeperSwitch:
     """Pause or resume the keeper.
 
     Raises:

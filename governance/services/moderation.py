@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from chain import clock
@@ -26,7 +26,7 @@ Act = ModerationAction.Act
 
 @transaction.atomic
 def proposal_hide(
-    *, moderator: AbstractBaseUser, proposal_id: int, reason: str, note: str = ""
+    *, moderator: User, proposal_id: int, reason: str, note: str = ""
 ) -> HiddenProposal:
     """Hide a proposal's words; its calls, votes and state stay.
 
@@ -56,9 +56,7 @@ def proposal_hide(
 
 
 @transaction.atomic
-def comment_hide(
-    *, moderator: AbstractBaseUser, comment_id: int, reason: str, note: str = ""
-) -> Comment:
+def comment_hide(*, moderator: User, comment_id: int, reason: str, note: str = "") -> Comment:
     """Hide a comment's words; its place in the thread stays.
 
     Raises:
@@ -85,9 +83,7 @@ def comment_hide(
 
 
 @transaction.atomic
-def subject_unhide(
-    *, moderator: AbstractBaseUser, subject_kind: str, subject_id: str, note: str = ""
-) -> bool:
+def subject_unhide(*, moderator: User, subject_kind: str, subject_id: str, note: str = "") -> bool:
     """Show hidden words again; what was hidden as a scam takes two people.
 
     The first call for a scam only asks; the call of another moderator decides. Returns whether
@@ -127,9 +123,7 @@ def subject_unhide(
 
 
 @transaction.atomic
-def account_ban(
-    *, moderator: AbstractBaseUser, account: bytes, reason: str, note: str = ""
-) -> DiscussionBan:
+def account_ban(*, moderator: User, account: bytes, reason: str, note: str = "") -> DiscussionBan:
     """Ban an account from discussion. Its votes are none of our business.
 
     Raises:
@@ -147,7 +141,7 @@ def account_ban(
 
 
 @transaction.atomic
-def account_unban(*, moderator: AbstractBaseUser, account: bytes, note: str = "") -> None:
+def account_unban(*, moderator: User, account: bytes, note: str = "") -> None:
     """Allow an account back.
 
     Raises:
@@ -160,7 +154,7 @@ def account_unban(*, moderator: AbstractBaseUser, account: bytes, note: str = ""
 
 
 @transaction.atomic
-def report_dismiss(*, moderator: AbstractBaseUser, report_id: int, note: str = "") -> Report:
+def report_dismiss(*, moderator: User, report_id: int, note: str = "") -> Report:
     """Settle a report without doing anything.
 
     Raises:
@@ -214,7 +208,7 @@ def _hidden_reason(subject_kind: str, subject_id: str) -> tuple[str, int | None]
 
 
 def _unhide_request(
-    moderator: AbstractBaseUser,
+    moderator: User,
     subject_kind: str,
     subject_id: str,
     proposal_id: int | None,
@@ -251,9 +245,7 @@ def _reports_settle(act: str, *, proposal_id: int, comment: Comment | None) -> N
     )
 
 
-def _log(
-    act: str, subject_kind: str, subject_id: str, moderator: AbstractBaseUser, **fields: Any
-) -> None:
+def _log(act: str, subject_kind: str, subject_id: str, moderator: User, **fields: Any) -> None:
     ModerationAction.objects.create(
         act=act,
         subject_kind=subject_kind,

@@ -142,7 +142,7 @@ def senders_fill() -> int:
         .order_by("-executed_at")
         .values_list("executed_tx", flat=True)[:TICK_ROWS]
     )
-    hashes = list(dict.fromkeys(bytes(item) for item in missing))
+    hashes = list(dict.fromkeys(bytes(item) for item in missing if item is not None))
     rows = [
         TransactionSender(transaction_hash=item, sender=seen.sender)
         for item, seen in zip(hashes, _transactions(hashes), strict=True)

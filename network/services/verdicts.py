@@ -161,6 +161,7 @@ def _findings_write(verdict: Verdict, appraisal: Appraisal) -> None:
         Severity.WARNING: FindingSeverity.WARNING,
         Severity.INFO: FindingSeverity.INFO,
     }
+    found: list[tuple[int | None, str, Any]]
     found = [(None, "", finding) for finding in appraisal.findings]
     for device in appraisal.devices:
         found += [(device.index, _device_name(device), item) for item in device.findings]
