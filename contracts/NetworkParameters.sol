@@ -262,8 +262,8 @@ contract NetworkParameters is ParameterRules {
         bool atEpoch;
         for (uint256 i = 0; i < keys_.length; ++i) {
             Spec memory rules = _parameter(keys_[i]).spec;
-            if (rules.class > class) {
-                class = rules.class;
+            if (rules.changeClass > class) {
+                class = rules.changeClass;
             }
             atEpoch = atEpoch || rules.activation == Activation.Epoch;
         }

@@ -92,7 +92,7 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
             suspendedUntil: 0,
             exitRequestedAt: 0,
             exited: false,
-            class: class,
+            gpuClass: class,
             region: region,
             keysHash: keysHash,
             stake: stake,
@@ -353,7 +353,7 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
 
     /// @dev What a registered node needs: today's price per GPU, but the minimum of the day it registered.
     function _stakeNeeded(Node storage node_, uint32 gpuCount) private view returns (uint256) {
-        return Math.max(gpuCount * _stakePerGpu(node_.class), node_.minimumStake);
+        return Math.max(gpuCount * _stakePerGpu(node_.gpuClass), node_.minimumStake);
     }
 
     function _requireGpuCount(uint32 gpuCount) private view {

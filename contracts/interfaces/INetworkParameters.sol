@@ -56,7 +56,7 @@ interface INetworkParameters {
      */
     struct Spec {
         Kind kind;
-        Class class;
+        Class changeClass;
         Activation activation;
         Direction tighten;
         uint128 min;

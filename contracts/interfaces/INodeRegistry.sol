@@ -28,7 +28,7 @@ interface INodeRegistry {
         uint48 suspendedUntil;
         uint48 exitRequestedAt;
         bool exited;
-        bytes32 class;
+        bytes32 gpuClass;
         bytes32 region;
         bytes32 keysHash;
         uint256 stake;

@@ -109,7 +109,7 @@ def _state_fields(state: dict[str, Any], *, now_s: int) -> dict[str, Any]:
     return {
         "operator": state["operator"],
         "keys_hash": state["keysHash"],
-        "gpu_class": short_text(state["class"]),
+        "gpu_class": short_text(state["gpuClass"]),
         "gpu_count": state["gpuCount"],
         "region": short_text(state["region"]),
         "stake_wei": state["stake"],

@@ -112,7 +112,7 @@ def _rules(defined: DecodedLog, logs: list[DecodedLog]) -> dict[str, Any]:
             spec = log.args["spec"]
     return {
         "kind": KINDS[spec["kind"]],
-        "risk_class": CLASSES[spec["class"]],
+        "risk_class": CLASSES[spec["changeClass"]],
         "activation": ACTIVATIONS[spec["activation"]],
         "tighten": DIRECTIONS[spec["tighten"]],
         "min": spec["min"],

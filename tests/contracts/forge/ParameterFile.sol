@@ -41,7 +41,7 @@ library ParameterFile {
         spec.maxRelBps = uint32(vm.parseUint(columns[6]));
         spec.maxAbs = uint128(vm.parseUint(columns[7]));
         spec.minIntervalS = uint32(vm.parseUint(columns[8]));
-        spec.class = INetworkParameters.Class(_indexOf(columns[9], "R", "S", "C"));
+        spec.changeClass = INetworkParameters.Class(_indexOf(columns[9], "R", "S", "C"));
         spec.activation = INetworkParameters.Activation(_indexOf(columns[10], "now", "epoch", "new"));
         spec.tighten = INetworkParameters.Direction(_indexOf(columns[11], "", "+", "-"));
     }
