@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from chain.addresses import AddressInvalid, parse_address
 from chain.wallet import Wallet, WalletUnavailable
 from network.agent.client import ServiceClient
@@ -28,9 +30,11 @@ class Context:
         if server is None:
             raise KeysError("server_missing", "Give --server, the service's public address.")
         try:
-            return ServiceClient(server)
+            client = ServiceClient(server)
         except ValueError as error:
             raise KeysError("server_invalid", f"{error}.") from error
+        click.get_current_context().call_on_close(client.close)
+        return client
 
     def node_id(self, given: str | None) -> str:
         """The node's id, given or registered with. Raises KeysError ``node_id_missing``."""

@@ -66,8 +66,10 @@ def register(
         return
     if deployment is None or rpc_url is None:
         raise ChainFault("chain_missing", "Sending needs --deployment and --rpc-url.")
+    transport = HttpTransport(rpc_url)
+    click.get_current_context().call_on_close(transport.close)
     registrar = Registrar(
-        rpc=RpcClient(HttpTransport(rpc_url)),
+        rpc=RpcClient(transport),
         contracts=Contracts.read(deployment),
         wallet=wallet,
         say=click.echo,

@@ -1,0 +1,115 @@
+"""A recorded NVML: the calls of nvidia-ml-py that the agent makes, with an emulated GPU behind.
+
+Real NVML needs hardware; what is tested here is what the agent does with its answers, its raw codes
+and its exceptions, which are nvidia-ml-py's own classes.
+"""
+
+from __future__ import annotations
+
+from ctypes import Array, c_uint8
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pynvml
+
+from network.attestation.emulator import EmulatedGpu
+
+
+@dataclass
+class FakeNvml:
+    """Stands in for the module; everything not defined here is the real binding's."""
+
+    gpus: list[EmulatedGpu]
+    init_error: int | None = None
+    cc_feature: int = 1
+    devtools: int = 0
+    multi_gpu: int = 0
+    settings_code: int = 0
+    ready: int = 1
+    unsupported: tuple[str, ...] = ()
+    open_sessions: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(pynvml, name)
+
+    def nvmlInit(self) -> None:
+        if self.init_error is not None:
+            raise pynvml.NVMLError(self.init_error)
+        self.open_sessions += 1
+
+    def nvmlShutdown(self) -> None:
+        self.open_sessions -= 1
+
+    def nvmlSystemGetDriverVersion(self) -> str:
+        return "550.90.07"
+
+    def nvmlDeviceGetCount(self) -> int:
+        return len(self.gpus)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> EmulatedGpu:
+        return self.gpus[index]
+
+    def nvmlSystemGetConfComputeCapabilities(self) -> Any:
+        if "cc" in self.unsupported:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return SimpleNamespace(cpuCaps=3, gpusCaps=1)
+
+    def nvmlSystemGetConfComputeSettings(self, reference: Any) -> int:
+        settings = reference._obj
+        settings.environment = 2
+        settings.ccFeature = self.cc_feature
+        settings.devToolsMode = self.devtools
+        settings.multiGpuMode = self.multi_gpu
+        return self.settings_code
+
+    def nvmlSystemGetConfComputeGpusReadyState(self) -> int:
+        return self.ready
+
+    def nvmlDeviceGetConfComputeGpuCertificate(self, gpu: EmulatedGpu) -> Any:
+        chain = gpu.certificate_chain + b"\0"
+        return SimpleNamespace(
+            attestationCertChain=_buffer(chain, 0x1400), attestationCertChainSize=len(chain)
+        )
+
+    def nvmlDeviceGetConfComputeGpuAttestationReport(self, gpu: EmulatedGpu, nonce: bytes) -> Any:
+        report = gpu.report(bytes(nonce))
+        return SimpleNamespace(
+            attestationReport=_buffer(report, 0x2000), attestationReportSize=len(report)
+        )
+
+    def nvmlDeviceGetArchitecture(self, gpu: EmulatedGpu) -> int:
+        return 9
+
+    def nvmlDeviceGetUUID(self, gpu: EmulatedGpu) -> str:
+        return gpu.uuid
+
+    def nvmlDeviceGetName(self, gpu: EmulatedGpu) -> bytes:
+        return b"NVIDIA H100 80GB HBM3"
+
+    def nvmlDeviceGetSerial(self, gpu: EmulatedGpu) -> str:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+    def nvmlDeviceGetVbiosVersion(self, gpu: EmulatedGpu) -> str:
+        return gpu.firmware.vbios_version
+
+    def nvmlDeviceGetMemoryInfo(self, gpu: EmulatedGpu, version: int) -> Any:
+        assert version == pynvml.nvmlMemory_v2
+        return SimpleNamespace(total=80 * 2**30, used=2**30)
+
+    def nvmlDeviceGetPowerUsage(self, gpu: EmulatedGpu) -> int:
+        return 71_500
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, gpu: EmulatedGpu) -> int:
+        return 123_456_789
+
+    def nvmlDeviceGetTemperatureV(self, gpu: EmulatedGpu, sensor: int) -> int:
+        return 41
+
+    def nvmlDeviceGetUtilizationRates(self, gpu: EmulatedGpu) -> Any:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+
+
+def _buffer(data: bytes, size: int) -> Array[c_uint8]:
+    """A C array that is longer than its content, as NVML's are."""
+    return (c_uint8 * size)(*data)
