@@ -1,5 +1,5 @@
 // Several tabs, one session: what one of them does, the others must not contradict.
-import { h, one } from "../lib/dom";
+import { all, h, one } from "../lib/dom";
 import { writesUpdate } from "../lib/page";
 import { sameAddress, sessionAccount } from "./connection";
 
@@ -12,10 +12,21 @@ export function tabsTell(news: TabNews): void {
   channel?.postMessage(news);
 }
 
+/** Whether something on this page would be lost by a reload. */
+function busy(): boolean {
+  if (one("dialog[open]") || one("[data-wizard]")) return true;
+  return (
+    all<HTMLTextAreaElement>("main textarea").some(({ value, defaultValue }) => value !== defaultValue) ||
+    all<HTMLInputElement>("main input").some((input) => input.value !== input.defaultValue || input.checked !== input.defaultChecked)
+  );
+}
+
 export function tabsSetup(): void {
   channel?.addEventListener("message", (event: MessageEvent<TabNews>) => {
     const account = event.data.type === "signed-in" ? event.data.account : "";
     if (sameAddress(account, sessionAccount())) return;
+    // A reload loses what is being typed or signed; then the person decides.
+    if (!busy()) return location.reload();
     const text = account
       ? `You signed in as ${account} in another tab. Reload this page to go on with it.`
       : "You signed out in another tab. Reload this page to go on.";

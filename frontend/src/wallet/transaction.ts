@@ -90,7 +90,7 @@ class TransactionDialog {
     this.say.replaceChildren(...parts);
   }
 
-  private offer(...buttons: HTMLButtonElement[]): void {
+  private offer(...buttons: HTMLElement[]): void {
     this.modal.foot.replaceChildren(...buttons);
     buttons.at(-1)?.focus();
   }
@@ -239,7 +239,9 @@ class TransactionDialog {
     if (this.say.textContent !== text) this.tell(text);
     if (this.changed) return;
     this.changed = true;
-    this.offer(button(this.options.next?.text ?? "Close", this.modal.close, "primary"));
+    const { next } = this.options;
+    const link = next && h("a", { class: "button button-primary", href: next.url(row.hash) }, next.text);
+    this.offer(link ?? button("Close", this.modal.close, "primary"));
     const { hash, purpose, proposalId } = row;
     document.dispatchEvent(new CustomEvent("althing:indexed", { detail: { hash, purpose, proposalId } }));
     this.options.done?.(hash);
