@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 
-from chain.models import Cursor, ReorgEvent
 from governance.admin.base import ReadOnlyAdmin
 from governance.models import (
     Delegate,
@@ -60,13 +59,3 @@ class RoutineCallAdmin(ReadOnlyAdmin):
 class PendingTransactionAdmin(ReadOnlyAdmin):
     list_display = ["transaction_hash", "purpose", "state", "sender", "submitted_at"]
     list_filter = ["state", "purpose"]
-
-
-@admin.register(Cursor)
-class CursorAdmin(ReadOnlyAdmin):
-    list_display = ["chain_id", "number", "finalized_number", "head_number", "state", "seen_at"]
-
-
-@admin.register(ReorgEvent)
-class ReorgEventAdmin(ReadOnlyAdmin):
-    list_display = ["detected_at", "old_number", "depth", "crossed_finality", "halted"]
