@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import eth_abi
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 
 from chain.contracts import abi_names, codec_load
 from chain.decoding import (
-    AbiError,
     AbiInvalid,
     AbiUnencodable,
     AbiUnknown,
@@ -143,10 +143,8 @@ def test_damaged_data_raises_abi_errors_only(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(param_types(), min_size=1, max_size=3), st.binary(max_size=600))
 def test_noise_never_escapes(params: list[dict[str, Any]], noise: bytes) -> None:
-    try:
+    with contextlib.suppress(AbiInvalid):
         Params(params).decode(noise)
-    except AbiError as error:
-        assert error.code == "abi_invalid"
 
 
 @given(st.binary(max_size=200))

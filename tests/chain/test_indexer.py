@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def test_every_header_near_the_head_is_stored(
     rows = list(Block.objects.order_by("number"))
     numbers = [row.number for row in rows]
     assert numbers == list(range(numbers[0], client.header("latest").number + 1))
-    for parent, child in zip(rows, rows[1:], strict=False):
+    for parent, child in pairwise(rows):
         assert child.parent_hash == parent.hash
 
 
@@ -202,7 +203,7 @@ def test_two_indexers_at_once_store_everything_once(
 ) -> None:
     for number in range(12):
         pay(treasurer, bytes([number % 3 + 1]) * 20)
-    failures: list[BaseException] = []
+    failures: list[Exception] = []
     outcomes: list[Outcome] = []
 
     def run() -> None:
@@ -210,7 +211,7 @@ def test_two_indexers_at_once_store_everything_once(
             indexer = Indexer(client)
             while (step := indexer.step()).outcome != Outcome.IDLE:
                 outcomes.append(step.outcome)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - shown by the assertion below
             failures.append(error)
         finally:
             connection.close()
