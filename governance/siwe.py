@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from siwe import SiweMessage
@@ -228,3 +229,21 @@ class SiweAuthentication(BaseAuthentication):
         reason = check.process_view(request, lambda _: HttpResponse(), (), {})
         if reason:
             raise exceptions.PermissionDenied(f"CSRF: {reason}", "csrf_failed")
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI description names the session."""
+
+    target_class = "governance.siwe.SiweAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": (
+                "The session of Sign-In with Ethereum (EIP-4361). Unsafe methods also need the "
+                "page's X-CSRFToken header."
+            ),
+        }

@@ -210,6 +210,8 @@ SPECTACULAR_SETTINGS = {
         "NodeStatusEnum": "network.models.NodeStatus.choices",
         "NodeKeyStatusEnum": "network.models.NodeKeyStatus.choices",
         "VerdictStatusEnum": "network.models.VerdictStatus.choices",
+        "ProposalKindEnum": "governance.models.proposals.ProposalKind.choices",
+        "ProposalStateEnum": "governance.api.serializers.STATE_CHOICES",
     },
 }
 # Bytes. Larger bodies are refused before they are parsed.
