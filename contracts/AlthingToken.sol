@@ -39,6 +39,8 @@ contract AlthingToken is IAlthingToken, ERC20, ERC20Capped, ERC20Permit, ERC20Vo
         if (holders.length != amounts.length) {
             revert AlthingTokenGenesisLengthMismatch(holders.length, amounts.length);
         }
+        // A zero treasury could never mint, and the deployment checks who it is.
+        // slither-disable-next-line missing-zero-check
         _treasury = treasury_;
         _yearlyMintMax = yearlyMintMax_;
         _genesisAt = block.timestamp;
@@ -92,7 +94,8 @@ contract AlthingToken is IAlthingToken, ERC20, ERC20Capped, ERC20Permit, ERC20Vo
     }
 
     /// @dev ERC-6372 description of {clock}.
-    // solhint-disable-next-line func-name-mixedcase
+    // The name is ERC-6372's.
+    // slither-disable-next-line naming-convention
     function CLOCK_MODE() public pure override returns (string memory) {
         return "mode=timestamp";
     }

@@ -58,8 +58,11 @@ contract NetworkParameters is ParameterRules {
     }
 
     constructor(address timelock_, address governor_) {
+        // The deployment reads both back; with a zero address nothing could be changed, by nobody.
+        // slither-disable-start missing-zero-check
         _timelock = timelock_;
         _governor = governor_;
+        // slither-disable-end missing-zero-check
         _deployer = msg.sender;
         _genesisAt = Time.timestamp();
     }
@@ -259,7 +262,7 @@ contract NetworkParameters is ParameterRules {
     /// @dev The longest delay and the latest activation among the keys hold for the whole set.
     function _effectiveAt(bytes32[] memory keys_) private view returns (uint48 effectiveAt) {
         Class class = Class.Routine;
-        bool atEpoch;
+        bool atEpoch = false;
         for (uint256 i = 0; i < keys_.length; ++i) {
             Spec memory rules = _parameter(keys_[i]).spec;
             if (rules.changeClass > class) {

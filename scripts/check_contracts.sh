@@ -31,6 +31,6 @@ step "Gas, against the tracked snapshot"
 "$forge" snapshot --match-contract Gas --check .gas-snapshot
 
 step "Static analysis, with slither"
-"$slither" . --config-file slither.config.json
+FOUNDRY_PROFILE=slither "$slither" . --config-file slither.config.json
 
 printf '\nThe contracts are in order (%ss).\n' "$SECONDS"

@@ -23,8 +23,11 @@ interface IAlthingGovernor is IGuardianSource {
         bytes4 selector;
     }
 
+    // Rare events of one contract: readers take them all, so topics to filter by would only cost gas.
+    // slither-disable-start unindexed-event-address
     event GuardianSet(address guardian, uint64 until);
     event RoutineSet(address target, bytes4 selector, bool allowed);
+    // slither-disable-end unindexed-event-address
 
     error AlthingGovernorGuardianTermInvalid(uint64 until, uint256 earliest, uint256 latest);
     error AlthingGovernorGuardianNeedsTerm();

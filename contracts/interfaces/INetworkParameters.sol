@@ -151,6 +151,8 @@ interface INetworkParameters {
      * @param expected The value each key must have now (compare-and-set), guardian tightenings left aside: {getVoted}.
      * @param values The new values.
      */
+    // The parameter has the name that readers of decoded calldata expect; nothing here calls {keys}.
+    // slither-disable-next-line shadowing-local
     function set(bytes32[] calldata keys, bytes32[] calldata expected, bytes32[] calldata values) external;
 
     /// @notice Drops a set that is not effective yet. The guardian alone.
@@ -167,6 +169,7 @@ interface INetworkParameters {
     function tighten(bytes32 key, bytes32 value) external;
 
     /// @notice Reverts with the reason why {set} would refuse these values now; returns when it would accept them.
+    // slither-disable-next-line shadowing-local
     function validate(bytes32[] calldata keys, bytes32[] calldata values) external view;
 
     /// @notice The value in force now.

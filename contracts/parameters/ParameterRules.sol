@@ -42,7 +42,7 @@ abstract contract ParameterRules is ParameterStore {
         if (keys_.length == 0) {
             revert ParameterSetEmpty();
         }
-        uint256 relations;
+        uint256 relations = 0;
         for (uint256 i = 0; i < keys_.length; ++i) {
             if (i > 0 && keys_[i] <= keys_[i - 1]) {
                 revert ParameterKeysNotAscending(keys_[i]);

@@ -122,7 +122,7 @@ abstract contract ParameterStore is INetworkParameters {
         parameter.relations = relations;
         parameter.spec = definition.spec;
         parameter.name = definition.name;
-        parameter.voted.push(block.timestamp, uint256(definition.value));
+        _record(parameter, Time.timestamp(), uint256(definition.value));
         _keys.push(key);
     }
 
@@ -135,7 +135,7 @@ abstract contract ParameterStore is INetworkParameters {
             parameter.pendingSetId = SafeCast.toUint128(setId);
             parameter.pendingValue = value;
         } else {
-            parameter.voted.push(effectiveAt, value);
+            _record(parameter, effectiveAt, value);
             parameter.changedAt = effectiveAt;
         }
     }
@@ -179,12 +179,18 @@ abstract contract ParameterStore is INetworkParameters {
     function _settle(Parameter storage parameter) private {
         uint48 pendingAt = parameter.pendingAt;
         if (pendingAt != 0 && pendingAt <= block.timestamp) {
-            parameter.voted.push(pendingAt, parameter.pendingValue);
+            _record(parameter, pendingAt, parameter.pendingValue);
             parameter.changedAt = pendingAt;
             parameter.pendingAt = 0;
             parameter.pendingSetId = 0;
             parameter.pendingValue = 0;
         }
+    }
+
+    function _record(Parameter storage parameter, uint48 from, uint256 value) private {
+        // What is returned is the value before and after; the callers know both.
+        // slither-disable-next-line unused-return
+        parameter.voted.push(from, value);
     }
 
     function _votedAt(Parameter storage parameter, uint48 timestamp) private view returns (uint256) {
