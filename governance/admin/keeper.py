@@ -41,13 +41,13 @@ class KeeperSwitchAdmin(ReadOnlyAdmin):
         return bool(request.user.has_perm("governance.switch_keeper"))  # type: ignore[union-attr]
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, **kwargs) if obj else SwitchForm
+        return super().get_form(request, obj, **kwargs) if obj and obj.pk else SwitchForm
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return super().get_fields(request, obj) if obj else ["paused", "reason"]
+        return super().get_fields(request, obj) if obj and obj.pk else ["paused", "reason"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return super().get_readonly_fields(request, obj) if obj else []
+        return super().get_readonly_fields(request, obj) if obj and obj.pk else []
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         turned = keeper_switch_turn(

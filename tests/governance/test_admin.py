@@ -43,9 +43,15 @@ def token(name: str) -> str:
 
 
 def login(client: Client, name: str, password: str, otp: str) -> bool:
+    device = TOTPDevice.objects.get(user__username=name)
     answer = client.post(
         f"{ADMIN}login/?next={ADMIN}",
-        {"username": name, "password": password, "otp_token": otp},
+        {
+            "username": name,
+            "password": password,
+            "otp_device": device.persistent_id,
+            "otp_token": otp,
+        },
     )
     return answer.status_code == 302
 
