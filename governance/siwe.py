@@ -231,7 +231,7 @@ class SiweAuthentication(BaseAuthentication):
             raise exceptions.PermissionDenied(f"CSRF: {reason}", "csrf_failed")
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class SessionScheme(OpenApiAuthenticationExtension):
     """How the OpenAPI description names the session."""
 
     target_class = "governance.siwe.SiweAuthentication"

@@ -24,7 +24,8 @@ class ReadOnlyAdmin(ChainReadOnlyAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         names = {field.name for field in self.model._meta.fields}
         return [
-            columns(self.model, name)[0] if name in names else name for name in self.list_display
+            columns(self.model, str(name))[0] if name in names else name
+            for name in self.list_display
         ]
 
 

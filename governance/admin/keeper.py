@@ -37,17 +37,21 @@ class KeeperSwitchAdmin(ReadOnlyAdmin):
     list_display = ["paused", "reason", "changed_by", "changed_at"]
     list_select_related = ["changed_by"]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("governance.switch_keeper"))  # type: ignore[union-attr]
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.has_perm("governance.switch_keeper"))
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, **kwargs) if obj and obj.pk else SwitchForm
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        return super().get_form(request, obj, change, **kwargs) if change else SwitchForm
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return super().get_fields(request, obj) if obj and obj.pk else ["paused", "reason"]
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ["paused", "reason"]})]
+        return super().get_fieldsets(request, obj)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return super().get_readonly_fields(request, obj) if obj and obj.pk else []
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [] if obj is None else super().get_readonly_fields(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         turned = keeper_switch_turn(
