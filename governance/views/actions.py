@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
+
 from chain.contracts import DeploymentInvalid, contract_at
 from governance.models import Proposal, ProposalAction
 from governance.state import ProposalState
@@ -104,7 +106,7 @@ def change_bp(expected: str, proposed: str) -> int | None:
 
 
 def action_cards(proposal: Proposal, state: ProposalState, *, at: int) -> list[ActionCard]:
-    """Build the cards of a proposal, with at most six queries however many calls it has."""
+    """Build the cards of a proposal, with at most four queries however many calls it has."""
     actions = list(proposal.actions.all())
     lines = _parameter_lines(actions, proposal, state)
     balances = _balances(actions, state, at)
@@ -137,19 +139,20 @@ def _parameter_lines(
     names = {item["name"] for action in actions for item in action.parameters}
     if not names:
         return {}
-    known = {row.name: row for row in Parameter.objects.filter(name__in=names)}
-    origins = dict(
-        Proposal.objects.filter(
-            executed_tx__in=[row.last_changed_tx for row in known.values()]
-        ).values_list("executed_tx", "number")
-    )
+    maker = Proposal.objects.filter(executed_tx=OuterRef("last_changed_tx")).order_by()
+    known = {
+        row.name: row
+        for row in Parameter.objects.filter(name__in=names).annotate(
+            changed_by=Subquery(maker.values("number")[:1])
+        )
+    }
     effective: dict[str, datetime] = {}
     if proposal.executed_tx is not None:
         changes = ParameterChange.objects.filter(transaction_hash=proposal.executed_tx)
         effective = dict(changes.values_list("parameter__name", "effective_at"))
     return {
         action.index: [
-            _parameter_line(item, known.get(item["name"]), origins, effective, state)
+            _parameter_line(item, known.get(item["name"]), effective, state)
             for item in action.parameters
         ]
         for action in actions
@@ -159,15 +162,11 @@ def _parameter_lines(
 
 def _parameter_line(
     item: dict[str, Any],
-    parameter: Parameter | None,
-    origins: dict[bytes | None, int],
+    parameter: Any,
     effective: dict[str, datetime],
     state: ProposalState,
 ) -> ParameterLine:
     expected, proposed = str(item["expected"]), str(item["proposed"])
-    changed_by = None
-    if parameter is not None:
-        changed_by = origins.get(bytes(parameter.last_changed_tx))
     return ParameterLine(
         name=item["name"],
         unit=item.get("unit", ""),
@@ -175,7 +174,7 @@ def _parameter_line(
         proposed=proposed,
         change_bp=change_bp(expected, proposed),
         parameter=parameter,
-        changed_by=changed_by,
+        changed_by=None if parameter is None else parameter.changed_by,
         effective_at=effective.get(item["name"]),
         moved=(not state.is_final and parameter is not None and parameter.voted_value != expected),
     )

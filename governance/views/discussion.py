@@ -36,13 +36,14 @@ class Thread:
 
 
 def comment_threads(request: HttpRequest, proposal: Proposal) -> dict[str, Any]:
-    """Build the threads of a proposal. Two queries, three when signed in."""
+    """Build the threads of a proposal. One query, one more when signed in or very long."""
     account = viewer(request)
     comments = Comment.objects.filter(proposal_id=proposal.pk).order_by("created_at", "pk")
-    total = comments.count()
+    shown_first = list(comments[:COMMENTS_MAX])
+    total = len(shown_first) if len(shown_first) < COMMENTS_MAX else comments.count()
     roots: list[Thread] = []
     by_pk: dict[int | None, Thread] = {}
-    for comment in comments[:COMMENTS_MAX]:
+    for comment in shown_first:
         parent = by_pk.get(comment.parent_id)
         depth = min(parent.depth + 1, DEPTH_MAX) if parent else 0
         shown = "" if comment.hidden_at or comment.deleted_at else comment.body

@@ -33,7 +33,6 @@ class Power:
 
 def snapshot_power(account: bytes, proposal: Proposal, state: ProposalState) -> Power:
     """Return what ``account`` can vote with on ``proposal``."""
-    holder = Holder.objects.filter(address=account).first()
     if state is ProposalState.PENDING:
         power = Delegate.objects.filter(address=account).values_list("power_wei", flat=True).first()
         return Power(
@@ -46,7 +45,7 @@ def snapshot_power(account: bytes, proposal: Proposal, state: ProposalState) -> 
     except (RpcError, ContractReverted, DeploymentInvalid) as error:
         logger.warning("getPastVotes of %s failed: %s", to_checksum(account), error)
         return Power(None, "The node could not be asked for your power. Try again in a moment.")
-    return Power(wei, _why(wei, account, holder, proposal))
+    return Power(wei, _why(wei, account, proposal))
 
 
 def _past_votes(account: bytes, at: int) -> int:
@@ -58,9 +57,10 @@ def _past_votes(account: bytes, at: int) -> int:
     return known
 
 
-def _why(wei: int, account: bytes, holder: Holder | None, proposal: Proposal) -> str:
+def _why(wei: int, account: bytes, proposal: Proposal) -> str:
     if wei:
         return "Fixed when voting opened: your own tokens and those delegated to you."
+    holder = Holder.objects.filter(address=account).first()
     if holder is None or (holder.balance_wei == 0 and holder.delegated_at is None):
         return "0: this account held no tokens and nobody had delegated to it at the snapshot."
     held = f"{amount_text(holder.balance_wei)} ALT"

@@ -29,6 +29,7 @@ from governance.views.common import (
 )
 from governance.views.delegates import SENTINEL
 from governance.views.discussion import comment_threads
+from governance.views.findings import proposal_remarks
 from governance.views.power import Power, snapshot_power
 from governance.views.steps import action_bar, timeline_steps
 
@@ -76,11 +77,14 @@ def proposal_detail(request: HttpRequest, number: int) -> HttpResponse:
     state = proposal_state(proposal, at)
     hidden = HiddenProposal.objects.filter(pk=proposal.pk).first() if proposal.hidden else None
     show_hidden = "show" in request.GET
+    cards = action_cards(proposal, state, at=at)
+    actions = [card.action for card in cards]
     context = {
         "proposal": proposal,
         "state": state,
         "totals": proposal_totals(proposal),
-        "cards": action_cards(proposal, state, at=at),
+        "cards": cards,
+        "remarks": [] if state.is_final else proposal_remarks(proposal, actions, at=at),
         "steps": timeline_steps(proposal, state, at=at),
         "hidden": hidden,
         "show_text": hidden is None or show_hidden,

@@ -5,6 +5,7 @@ pages that are under test.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,6 +51,30 @@ def chain_now(db) -> Iterator[datetime]:
     )
     with clock.clock_override(lambda: NOW):
         yield NOW
+
+
+@pytest.fixture
+def deployed(tmp_path, settings) -> dict[str, bytes]:
+    """A deployment file of made-up addresses: names for the pages, no chain behind them."""
+    names = ("AlthingToken", "TimelockController", "AlthingGovernor", "NetworkParameters")
+    contracts = {name: account(900 + place) for place, name in enumerate(names)}
+    path = tmp_path / "deployment.json"
+    path.write_text(
+        json.dumps(
+            {
+                "chain_id": settings.CHAIN_ID,
+                "name": "Althing",
+                "first_block": 1,
+                "contracts": {
+                    name: {"address": to_checksum(address)} for name, address in contracts.items()
+                },
+                "settings": {"timelock_delay_s": 30, "constitutional_delay_s": 60},
+            }
+        ),
+        encoding="utf-8",
+    )
+    settings.ALTHING_DEPLOYMENT = path
+    return contracts
 
 
 class Factory:

@@ -116,6 +116,15 @@ def test_queries_stay_few(client, make, sign_in, power_of_3, name, who):
     assert counted <= min(known, QUERIES_MAX), f"{name} ({who}): {counted}, was {known}"
 
 
+def test_queries_stay_few_for_who_cannot_vote(make, sign_in, monkeypatch):
+    """The reason for having no power costs one more than having some."""
+    monkeypatch.setattr("governance.views.power._past_votes", lambda account, at: 0)
+    full(make)
+    client = sign_in(account(3))
+    for tab in ("votes", "discussion", "history", "raw"):
+        assert queries_of(client, f"/proposals/5/?tab={tab}") <= QUERIES_MAX
+
+
 @pytest.fixture
 def power_of_3(monkeypatch) -> None:
     """The chain's answer for whoever is signed in: no node runs for these tests."""

@@ -115,6 +115,20 @@ class TestWhatItDoes:
         assert "card-danger" in html(page)
         assert "Changes who controls something." in text(page)
 
+    def test_our_contracts_have_names_and_tokens_are_the_treasurys(self, client, make, deployed):
+        make.treasury("ALT", 1000 * ALT)
+        make.action(
+            make.proposal("active"),
+            target=deployed["AlthingToken"],
+            kind="transfer_erc20",
+            recipient=account(5),
+            amount_wei=10 * ALT,
+        )
+        words = text(client.get("/proposals/1/"))
+        assert "AlthingToken" in words
+        assert "1 % of 1 000 ALT" in words
+        assert "not one of this DAO" not in words
+
     def test_raw_bytes_are_there_in_full(self, client, make):
         make.action(
             make.proposal("active"), function="", calldata=bytes(range(100)), kind="unknown"
@@ -383,3 +397,31 @@ class TestWords:
         assert (response.status_code, response["Location"]) == (301, "/proposals/1/")
         assert client.get(f"/proposals/{2**256}/").status_code == 404
         assert client.get("/proposals/99/").status_code == 404
+
+
+class TestLookTwice:
+    def test_a_lookalike_of_a_delegate(self, client, make, deployed):
+        make.delegate(bytes.fromhex("abcd" + "11" * 16 + "2233"), ALT)
+        make.action(
+            make.proposal("active"),
+            kind="transfer_eth",
+            recipient=bytes.fromhex("abcd" + "77" * 16 + "9999"),
+            amount_wei=ALT,
+        )
+        words = text(client.get("/proposals/1/"))
+        assert "Look twice" in words
+        assert "looks like delegate 0x" in words
+
+    def test_prose_that_says_something_else(self, client, make):
+        proposal = make.proposal("active", description="We send 5 ETH for the audit.")
+        make.action(proposal, kind="transfer_eth", recipient=account(5), amount_wei=50 * ALT)
+        assert "The text says 5 ETH, which is in no action." in text(client.get("/proposals/1/"))
+
+    def test_two_open_changes_of_one_parameter(self, client, make):
+        make.action(make.proposal("active"), **SET)
+        make.action(make.proposal("pending"), **SET)
+        make.action(make.proposal("executed"), **SET)
+        assert "Proposal #2 is open and changes the same parameter" in (
+            text(client.get("/proposals/1/"))
+        )
+        assert "Look twice" not in text(client.get("/proposals/3/"))
