@@ -1,5 +1,6 @@
 """The node this service uses: one shared client, and calls by contract name."""
 
+import atexit
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -19,7 +20,9 @@ CALL_GAS_MAX = 30_000_000
 
 @lru_cache(maxsize=4)
 def _client(url: str) -> RpcClient:
-    return RpcClient(HttpTransport(url))
+    transport = HttpTransport(url)
+    atexit.register(transport.close)
+    return RpcClient(transport)
 
 
 def rpc_client() -> RpcClient:
