@@ -49,5 +49,10 @@ def rpc(request: HttpRequest) -> HttpResponse:
             {"code": "rpc_method_refused", "detail": f"The demo wallet may not call {method}."},
             status=403,
         )
-    answer = httpx.post(settings.RPC_URL, content=request.body, timeout=20)
+    answer = httpx.post(
+        settings.RPC_URL,
+        content=request.body,
+        headers={"Content-Type": "application/json"},
+        timeout=20,
+    )
     return HttpResponse(answer.content, content_type="application/json")
