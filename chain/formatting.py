@@ -64,7 +64,8 @@ def quantity_text(value: int | str | bytes, unit: str = "") -> str:
 
     Args:
         value: an integer in the parameter's base unit; text and bytes are written as they are.
-        unit: ``s``, ``s of rent``, ``wei``, ``bps``, ``count`` or another word of the registry.
+        unit: ``s``, ``s of rent``, ``wei``, ``wei per GPU``, ``bps``, ``count`` or another word
+            of the registry.
     """
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
@@ -72,14 +73,17 @@ def quantity_text(value: int | str | bytes, unit: str = "") -> str:
         number = int(value)
     except ValueError:
         return str(value)
-    if unit == "wei":
-        return f"{amount_text(number, places=None)}\u00a0ALT"
-    if unit == "bps":
-        return f"{percent_text(number, 10_000, places=2)} ({group_digits(number)}\u00a0bps)"
-    if unit == "s" or unit.startswith("s "):
+    # "wei per GPU", "s of rent": the first word is the unit, the rest says of what.
+    base, _, rest = unit.partition(" ")
+    suffix = f" {rest}" if rest else ""
+    if base == "wei":
+        return f"{amount_text(number, places=None)}\u00a0ALT{suffix}"
+    if base == "bps":
+        percent = percent_text(number, 10_000, places=2)
+        return f"{percent} ({group_digits(number)}\u00a0bps){suffix}"
+    if base == "s":
         plain = f"{group_digits(number)}\u00a0s"
-        words = duration_text(number)
-        return plain if words == plain or number < 60 else f"{plain} ({words})"
+        return f"{plain if number < 60 else f'{plain} ({duration_text(number)})'}{suffix}"
     if unit in {"", "count"}:
         return group_digits(number)
     return f"{group_digits(number)}\u00a0{unit}"

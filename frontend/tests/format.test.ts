@@ -36,6 +36,8 @@ test("quantities in their unit's words", () => {
   assert.equal(quantityText(2700n, "s"), "2\u202f700\u00a0s (45\u00a0min)");
   assert.equal(quantityText(2500n, "bps"), "25\u00a0% (2\u202f500\u00a0bps)");
   assert.equal(quantityText(5n * ALT, "wei"), "5\u00a0ALT");
+  assert.equal(quantityText(5n * ALT, "wei per GPU"), "5\u00a0ALT per GPU");
+  assert.equal(quantityText(3600n, "s of rent"), "3\u202f600\u00a0s (1\u00a0h) of rent");
   assert.equal(quantityText(1000n, "count"), "1\u202f000");
 });
 

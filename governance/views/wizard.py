@@ -25,18 +25,11 @@ from governance.models import Delegate, Holder, Proposal, ProposalAction
 from governance.state import ProposalState
 from governance.views.common import chain_time, viewer
 from governance.views.queries import state_condition
-from network.models import Parameter, ParameterChange, ParameterKind
+from network.models import Parameter, ParameterChange
 from network.parameters import allowed_range
 from treasury.assets import ASSETS
 from treasury.models import Balance
 
-#: Parameter kind -> the unit people read it in.
-UNITS = {
-    ParameterKind.UINT: "count",
-    ParameterKind.BPS: "bps",
-    ParameterKind.SECONDS: "s",
-    ParameterKind.TOKEN_WEI: "wei",
-}
 #: States in which a proposal may still change a parameter.
 OPEN_STATES = (
     ProposalState.PENDING,
@@ -153,7 +146,7 @@ def _parameter_fact(
         "key": f"0x{bytes(row.key).hex()}",
         "group": row.group,
         "kind": row.kind,
-        "unit": UNITS.get(ParameterKind(row.kind), ""),
+        "unit": row.unit,
         "risk_class": row.risk_class,
         "activation": row.activation,
         "value": row.value,

@@ -53,11 +53,12 @@ export function shortHex(text: string): string {
 
 /** A parameter's value in its own unit's words. */
 export function quantityText(value: bigint, unit: string): string {
-  if (unit === "wei") return `${amountText(value, 18, null)}\u00a0ALT`;
+  // "wei per GPU", "s of rent": the first word is the unit, the rest says of what.
+  const [base = "", ...rest] = unit.split(" ");
+  const suffix = rest.length ? ` ${rest.join(" ")}` : "";
   const plain = group(value.toString());
-  if (unit === "bps") return `${Number(value) / 100}\u00a0% (${plain}\u00a0bps)`;
-  if (unit === "s" || unit.startsWith("s ")) {
-    return value < 60n ? `${plain}\u00a0s` : `${plain}\u00a0s (${durationText(Number(value))})`;
-  }
+  if (base === "wei") return `${amountText(value, 18, null)}\u00a0ALT${suffix}`;
+  if (base === "bps") return `${Number(value) / 100}\u00a0% (${plain}\u00a0bps)${suffix}`;
+  if (base === "s") return `${plain}\u00a0s${value < 60n ? "" : ` (${durationText(Number(value))})`}${suffix}`;
   return unit && unit !== "count" ? `${plain}\u00a0${unit}` : plain;
 }

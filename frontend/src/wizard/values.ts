@@ -4,9 +4,9 @@ import type { ParameterFact } from "./types";
 
 /** What a parameter's number is typed in. */
 export function inputUnit(parameter: ParameterFact): string {
-  if (parameter.kind === "TOKEN_WEI") return "ALT";
+  if (parameter.kind === "TOKEN_WEI") return `ALT${parameter.unit.slice(3)}`;
   if (parameter.kind === "BYTES32") return "0x and 64 hexadecimal digits";
-  return { s: "seconds", bps: "basis points", count: "" }[parameter.unit] ?? parameter.unit;
+  return { SECONDS: "seconds", BPS: "basis points", UINT: parameter.unit === "count" ? "" : parameter.unit }[parameter.kind as string] ?? parameter.unit;
 }
 
 /** The text for the input that stands for a value. */
@@ -20,8 +20,8 @@ export function valueWords(parameter: ParameterFact, value: string): string {
 }
 
 const WHOLE: Record<string, string> = {
-  s: "Enter a whole number of seconds without a unit: 45 minutes are 2700.",
-  bps: "Enter a whole number of basis points without a unit: 25 % are 2500.",
+  SECONDS: "Enter a whole number of seconds without a unit: 45 minutes are 2700.",
+  BPS: "Enter a whole number of basis points without a unit: 25 % are 2500.",
 };
 
 /** Reads and checks a typed value against the registry's own rules. Throws Error with a sentence. */
@@ -32,16 +32,16 @@ export function parameterValue(parameter: ParameterFact, text: string): string {
     if (clean.toLowerCase() === parameter.voted_value.toLowerCase()) throw new Error("This is the value already.");
     return clean.toLowerCase();
   }
-  const value = parameter.kind === "TOKEN_WEI" ? parseAmount(clean) : wholeNumber(clean, parameter.unit);
+  const value = parameter.kind === "TOKEN_WEI" ? parseAmount(clean) : wholeNumber(clean, parameter.kind);
   numberCheck(parameter, value);
   return value.toString();
 }
 
-function wholeNumber(text: string, unit: string): bigint {
+function wholeNumber(text: string, kind: string): bigint {
   const digits = text.replace(/[\s\u202f\u00a0_]/g, "");
   if (!digits) throw new Error("Enter a value.");
   if (digits.includes(",")) throw new Error("Write the number without commas.");
-  if (!/^\d{1,78}$/.test(digits)) throw new Error(WHOLE[unit] ?? "Enter a whole number.");
+  if (!/^\d{1,78}$/.test(digits)) throw new Error(WHOLE[kind] ?? "Enter a whole number.");
   return BigInt(digits);
 }
 
