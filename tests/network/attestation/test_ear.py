@@ -1,0 +1,144 @@
+"""The attestation result: AR4SI claims for every kind of outcome, and the JWT's claims."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from network.attestation import (
+    Appraisal,
+    MappingRimStore,
+    Policy,
+    TrustAnchors,
+    ear_claims,
+    trust_vector,
+)
+from network.attestation.ear import Ar4si
+
+from .samples import (
+    NONCE,
+    NOW,
+    NVIDIA_NONCE,
+    SAMPLE_TIME,
+    STRICT,
+    Judge,
+    gpu,
+    needs_nvidia_samples,
+    nvidia_device,
+    nvidia_rims,
+)
+
+OBSERVED = replace(STRICT, enforce_measurements=False, enforce_rim=False)
+
+
+def vector(appraisal: Appraisal, **options: frozenset[str]) -> dict[str, int]:
+    return trust_vector(appraisal.devices[0], **options)
+
+
+def test_an_emulated_device_makes_no_hardware_claim() -> None:
+    assert vector(Judge()(gpu().evidence(NONCE))) == {"executables": Ar4si.AFFIRMING}
+
+
+@needs_nvidia_samples
+def test_genuine_hardware_is_affirmed_and_an_expired_manifest_warns() -> None:
+    judge = Judge(
+        now=SAMPLE_TIME, trust=TrustAnchors.nvidia(), rims=nvidia_rims(), nonce=NVIDIA_NONCE
+    )
+    assert vector(judge(nvidia_device())) == {
+        "executables": Ar4si.AFFIRMING,
+        "hardware": Ar4si.AFFIRMING,
+    }
+    assert vector(replace(judge, now=NOW)(nvidia_device()))["executables"] == Ar4si.WARNING
+
+
+@pytest.mark.parametrize(
+    "behaviour", [{"bad_signature": True}, {"stale_nonce": True}], ids=["signature", "nonce"]
+)
+def test_failed_cryptography_leaves_no_other_claim(behaviour: dict[str, object]) -> None:
+    assert vector(Judge()(gpu(**behaviour).evidence(NONCE))) == {
+        "instance-identity": Ar4si.CRYPTO_FAILED
+    }
+
+
+def test_a_debug_part_is_contraindicated_hardware() -> None:
+    assert vector(Judge()(gpu(debug=True).evidence(NONCE)))["hardware"] == Ar4si.CONTRAINDICATED
+
+
+@pytest.mark.parametrize(
+    ("policy", "value"),
+    [(STRICT, Ar4si.CONTRAINDICATED), (OBSERVED, Ar4si.EXECUTABLES_UNRECOGNIZED)],
+)
+def test_other_firmware_weighs_as_the_policy_says(policy: Policy, value: int) -> None:
+    changed = gpu(changed_measurements=frozenset({1})).evidence(NONCE)
+    assert vector(Judge(policy=policy)(changed))["executables"] == value
+
+
+def test_firmware_without_a_manifest_is_unrecognized() -> None:
+    judge = Judge(policy=OBSERVED, rims=MappingRimStore({}))
+    found = vector(judge(gpu().evidence(NONCE)))
+    assert found["executables"] == Ar4si.EXECUTABLES_UNRECOGNIZED
+
+
+def test_identity_is_claimed_only_where_the_node_has_enrolled_gpus() -> None:
+    appraisal = Judge()(gpu().evidence(NONCE))
+    identity = appraisal.devices[0].identity_sha256
+    assert identity is not None
+    known = vector(appraisal, enrolled_identities=frozenset({identity}))
+    assert known["instance-identity"] == Ar4si.AFFIRMING
+    other = vector(appraisal, enrolled_identities=frozenset({"00"}))
+    assert other["instance-identity"] == Ar4si.IDENTITY_UNRECOGNIZED
+
+
+def claims(appraisal: Appraisal, **options: int) -> dict[str, object]:
+    return ear_claims(
+        appraisal,
+        policy=STRICT,
+        issuer="https://althing.example",
+        build="althing/1",
+        nonce=NONCE,
+        token_id="verdict-1",
+        now_s=1_800_000_000,
+        **options,
+    )
+
+
+def test_the_claims_survive_signing_as_es256() -> None:
+    appraisal = Judge()(gpu("a").evidence(NONCE), gpu("b", debug=True).evidence(NONCE))
+    key = ECKey.generate_key("P-256")
+    token = jwt.encode({"alg": "ES256", "typ": "eat+jwt"}, claims(appraisal), key)
+    decoded = jwt.decode(token, key).claims
+    assert decoded == json.loads(json.dumps(claims(appraisal)))
+    assert decoded["exp"] - decoded["iat"] == 300
+    assert base64.urlsafe_b64decode(decoded["eat_nonce"] + "=") == NONCE
+    assert decoded["althing.emulated"] is True
+    good, bad = decoded["submods"]["gpu-0"], decoded["submods"]["gpu-1"]
+    assert (good["ear.status"], bad["ear.status"]) == ("affirming", "contraindicated")
+    assert good["althing.device"]["oemid"] is None
+    ueid = base64.urlsafe_b64decode(good["althing.device"]["ueid"] + "=")
+    assert ueid == b"\x01" + bytes.fromhex(appraisal.devices[0].identity_sha256 or "")
+    assert "dice.debug" in bad["althing.findings"]
+
+
+def test_a_node_without_gpu_evidence_has_one_submodule() -> None:
+    found = claims(Judge(gpu_class="edge_iot")(gpu_count=1))
+    assert found["submods"] == {
+        "node": {"ear.status": "affirming", "ear.appraisal-policy-id": "urn:althing:policy:7"}
+    }
+
+
+def test_an_unreadable_chain_has_no_ueid() -> None:
+    broken = replace(gpu().evidence(NONCE), certificate_chain=b"none")
+    submods = claims(Judge()(broken))["submods"]
+    assert isinstance(submods, dict)
+    assert submods["gpu-0"]["althing.device"]["ueid"] is None
+
+
+@pytest.mark.parametrize("lifetime_s", [0, -1, 301])
+def test_a_result_lives_five_minutes_at_most(lifetime_s: int) -> None:
+    with pytest.raises(ValueError, match=r"1\.\.300"):
+        claims(Judge()(gpu().evidence(NONCE)), lifetime_s=lifetime_s)
