@@ -7,7 +7,7 @@ without, because a signed request cannot follow a redirect.
 from typing import Any
 
 from django.urls import URLPattern, path
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.views import APIView
 
 from network.api.views.attestation import AttestationView, ChallengeView
@@ -38,7 +38,7 @@ def _write(route: str, view: type[APIView], name: str) -> list[URLPattern]:
 
 
 urlpatterns: list[URLPattern] = [
-    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("schema/", SpectacularJSONAPIView.as_view(), name="api-schema"),
     path("parameters/", ParameterListView.as_view(), name="api-parameter-list"),
     *_write("parameters/validate", ParameterValidateView, "api-parameter-validate"),
     path("parameters/<str:name>/", ParameterDetailView.as_view(), name="api-parameter-detail"),

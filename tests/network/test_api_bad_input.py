@@ -123,6 +123,8 @@ READS = [
     ("parameters/no.such/changes/", 404, "parameter_unknown"),
     ("verdicts/1/", 404, "verdict_unknown"),
     (f"verdicts/{10**30}/", 404, "verdict_unknown"),
+    ("verdicts/-1/", 404, "not_found"),
+    ("no/such/address", 404, "not_found"),
 ]
 
 

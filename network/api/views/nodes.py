@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -124,7 +123,9 @@ class VerdictDetailView(ReadView):
 
     @extend_schema(
         operation_id="verdicts_read",
-        parameters=[OpenApiParameter("verdict_id", OpenApiTypes.INT64, OpenApiParameter.PATH)],
+        parameters=[
+            OpenApiParameter("verdict_id", {"type": "integer", "minimum": 1}, OpenApiParameter.PATH)
+        ],
         responses=VerdictDetailSerializer,
     )
     def get(self, request: Request, verdict_id: int) -> Response:
