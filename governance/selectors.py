@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 
 from chain import clock, conf
 from chain.models import Cursor
 from governance.models import (
-    Delegate,
     GovernorSettingChange,
     GuardianTerm,
     Holder,
@@ -20,10 +18,9 @@ from governance.models import (
     ModerationAction,
     Proposal,
     RoutineCall,
-    TransactionSender,
     Vote,
 )
-from governance.state import ProposalState, proposal_state
+from governance.state import ProposalState
 from governance.views.queries import state_condition
 
 OPEN_STATES = (
@@ -57,11 +54,6 @@ def open_proposals(at: int | None = None) -> QuerySet[Proposal]:
     return proposals_in(OPEN_STATES, at)
 
 
-def proposal_by_number(number: int) -> Proposal | None:
-    """A proposal by its number, with its actions."""
-    return Proposal.objects.prefetch_related("actions").filter(number=number).first()
-
-
 def proposal_by_tx(transaction_hash: bytes) -> Proposal | None:
     """The proposal executed in a transaction, or else created, queued or canceled in it."""
     for field in ("executed_tx", "created_tx", "queued_tx", "canceled_tx"):
@@ -69,24 +61,6 @@ def proposal_by_tx(transaction_hash: bytes) -> Proposal | None:
         if found is not None:
             return found
     return None
-
-
-def state_counts(at: int | None = None) -> dict[str, int]:
-    """Number of proposals per state slug, one query."""
-    moment = chain_time() if at is None else at
-    return Proposal.objects.order_by().aggregate(
-        **{
-            state.slug: Count("pk", filter=state_condition(state, moment))
-            for state in ProposalState
-        }
-    )
-
-
-def executors_of(proposals: Sequence[Proposal]) -> dict[int, bytes]:
-    """Who sent each executing transaction, by proposal id; those not known yet are left out."""
-    hashes = {bytes(p.executed_tx): p.proposal_id for p in proposals if p.executed_tx is not None}
-    rows = TransactionSender.objects.filter(transaction_hash__in=list(hashes))
-    return {hashes[bytes(row.transaction_hash)]: bytes(row.sender) for row in rows}
 
 
 # --- settings -----------------------------------------------------------------------
@@ -151,71 +125,6 @@ def delegates_participation(
     )
     counted = {bytes(voter): voted for voter, voted in votes}
     return {address: Participation(counted.get(address, 0), len(closed)) for address in addresses}
-
-
-def proposal_vote_totals(proposal: Proposal) -> QuerySet[Vote, dict[str, object]]:
-    """One row per voter with the sums of its logs, largest first."""
-    rows: QuerySet[Any, Any] = Vote.objects.filter(proposal=proposal)
-    return (
-        rows.order_by()
-        .values("voter")
-        .annotate(
-            total_wei=Sum("weight_wei"),
-            total_for_wei=Sum("for_wei"),
-            total_against_wei=Sum("against_wei"),
-            total_abstain_wei=Sum("abstain_wei"),
-        )
-        .order_by("-total_wei", "voter")
-    )
-
-
-def delegates_not_voted(proposal: Proposal, *, limit: int = 20) -> list[Delegate]:
-    """The largest delegates who have not voted on a proposal."""
-    voted = Vote.objects.filter(proposal=proposal).values("voter")
-    return list(
-        Delegate.objects.filter(power_wei__gt=0)
-        .exclude(address__in=voted)
-        .order_by("-power_wei")[:limit]
-    )
-
-
-# --- attention ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """One thing that waits for the viewer. ``kind``: "vote", "queue" or "execute"."""
-
-    kind: str
-    proposal: Proposal
-    state: ProposalState
-    #: When it is too late, or for queued ones when it can be executed.
-    until: datetime | None
-
-
-def attention_for(account: bytes | None, *, at: int | None = None) -> list[Attention]:
-    """What waits: open votes this account has not cast, proposals to queue or to execute."""
-    moment = chain_time() if at is None else at
-    wanted = (ProposalState.ACTIVE, ProposalState.SUCCEEDED, ProposalState.QUEUED)
-    proposals = list(proposals_in(wanted, moment).order_by("deadline_at"))
-    voted = set()
-    if account is not None:
-        voted = set(
-            Vote.objects.filter(voter=account, proposal__in=proposals).values_list(
-                "proposal_id", flat=True
-            )
-        )
-    found = []
-    for proposal in proposals:
-        state = proposal_state(proposal, moment)
-        if state is ProposalState.ACTIVE:
-            if account is not None and proposal.proposal_id not in voted:
-                found.append(Attention("vote", proposal, state, proposal.deadline_at))
-        elif state is ProposalState.SUCCEEDED:
-            found.append(Attention("queue", proposal, state, None))
-        elif proposal.executable_at and proposal.executable_at.timestamp() <= moment:
-            found.append(Attention("execute", proposal, state, proposal.expires_at))
-    return found
 
 
 def keeper_note(proposal: Proposal) -> KeeperNote | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import uuid
 from typing import Any
 
@@ -272,3 +274,46 @@ def test_by_transaction(dao: Dao, client: Client) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/proposals/1/")
     assert client.get(f"/proposals/by-tx/0x{'00' * 32}/").status_code == 404
     assert client.get("/proposals/by-tx/zz/").status_code == 404
+
+
+def test_votes_as_csv_hold_no_formulas(dao: Dao, client: Client) -> None:
+    proposed = dao.propose()
+    dao.open_vote()
+    dao.vote(0, proposed, reason="=HYPERLINK(0)")
+    dao.index()
+    answer = client.get("/proposals/1/votes.csv")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert row["reason"] == "'=HYPERLINK(0)"
+    assert row["weight_wei"] == str(100_000 * ALT)
+    assert client.get("/proposals/9/votes.csv").status_code == 404
+
+
+def test_several_votes_in_one_block_all_count(dao: Dao, client: Client, rpc: Any) -> None:
+    for who in (1, 2, 3):
+        dao.delegate(who)
+    proposed = dao.propose()
+    dao.open_vote()
+    dao.index()
+    rpc("evm_setAutomine", False)
+    data = contract(GOVERNOR).encode("castVote", (proposed.proposal_id, 1))
+    for who in (0, 1, 2, 3):
+        rpc(
+            "eth_sendTransaction",
+            {
+                "from": dao.accounts[who].checksum,
+                "to": f"0x{contract(GOVERNOR).address.hex()}",
+                "data": f"0x{data.hex()}",
+                "gas": hex(500_000),
+            },
+        )
+    rpc("evm_mine")
+    rpc("evm_setAutomine", True)
+    dao.index()
+    votes = get(client, "/api/v1/proposals/1/votes/")["results"]
+    assert len(votes) == 4
+    assert len({vote["block_number"] for vote in votes}) == 1
+    total = sum(int(vote["for_wei"]) for vote in votes)
+    assert get(client, "/api/v1/proposals/1/")["for_wei"] == str(total)
+    assert total == (100_000 + 90_000 + 80_000 + 70_000) * ALT
