@@ -7,6 +7,7 @@ of the very block that carried it out.
 """
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -100,10 +101,9 @@ class Proof:
 
     def page_value(self, visitor: Visitor) -> int:
         visitor.visit(f"/parameters/{PARAMETER}/")
-        text = visitor.page.locator("[data-parameter-value]").first.get_attribute(
-            "data-parameter-value"
-        )
-        return int(text or -1)
+        tile = visitor.page.locator(".tile", has_text="In force")
+        # "2 700 s (45 min)": the figure before the unit, whatever groups its digits.
+        return int(re.sub(r"\s", "", tile.locator(".tile-value").inner_text().split("s")[0]))
 
     def values(self, visitor: Visitor) -> dict[str, int]:
         return {
@@ -239,7 +239,7 @@ class Proof:
         self.claim("it would still be fresh under the old value", age_s < self.facts["old"]["api"])
         return {
             "after": standing["standing"],
-            "policy_after": standing["judged_by_policy_version"],
+            "policy_after": standing["policy_version"],
             "age_s": round(age_s),
         }
 

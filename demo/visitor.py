@@ -90,6 +90,8 @@ class Visitor:
             timeout=TIMEOUT_MS
         )
         page.get_by_role("button", name="Add to the proposal").click()
+        # The registry is asked once more before the action is taken in.
+        page.locator("[data-actions] > li").first.wait_for()
         page.get_by_role("button", name="Next: text").click()
         page.get_by_label("Title", exact=True).fill(title)
         page.get_by_label("Text", exact=True).fill(text)
