@@ -7,6 +7,7 @@ from typing import Any
 
 from chain import conf
 from chain.contracts import contract, revert_decode
+from chain.finality import finality
 from chain.rpc.client import BlockRef, RpcClient
 from chain.rpc.errors import ContractReverted
 from chain.rpc.transport import HttpTransport
@@ -84,8 +85,16 @@ def chain_head() -> BlockHeader:
 
 
 def chain_finalized(head: BlockHeader) -> int:
-    """Number of the newest final block: by the node's tag, or the configured depth."""
+    """Number of the newest final block: by the node's tag or the configured depth, and by the
+    second node where there is one.
+
+    Raises:
+        RpcError: the node could not answer.
+    """
+    client = rpc_client()
     depth = conf.finality_depth()
-    if depth is not None:
-        return max(0, head.number - depth)
-    return rpc_client().header("finalized").number
+    if depth is None:
+        number = client.header("finalized").number
+    else:
+        number = max(0, head.number - depth)
+    return finality(client, finalized_number=number).number

@@ -52,6 +52,7 @@ class Batch:
     touched: Touched = field(default_factory=dict)
     reads: Sequence[StoredRead] = ()
     window_blocks: int | None = None
+    complaint: str = ""
 
 
 def log_index(raw: RawLog, timestamp: int) -> IndexedLog:

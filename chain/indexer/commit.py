@@ -92,6 +92,7 @@ def batch_commit(batch: Batch) -> int:
             head=batch.head,
             finalized_number=batch.finalized_number,
             window_blocks=batch.window_blocks,
+            error=batch.complaint,
         )
     return count
 
@@ -107,6 +108,7 @@ def cursor_move(
     head: BlockHeader,
     finalized_number: int,
     window_blocks: int | None = None,
+    error: str = "",
 ) -> None:
     """Move the locked cursor by compare-and-swap.
 
@@ -127,7 +129,7 @@ def cursor_move(
         window_blocks=window_blocks or cursor.window_blocks,
         indexed_at=moment,
         seen_at=moment,
-        error="",
+        error=error,
     )
     if not moved:
         raise CursorMoved("The cursor changed while it was locked.")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from chain import conf
 from chain.deployment import deployment
+from chain.finality import finality
 from chain.indexer.batch import Batch, StoredRead, Touched, log_index, touched_collect
 from chain.indexer.planner import Observation, Position, Window, window_grow
 from chain.indexer.reads import ReadRequest, read_request
@@ -37,10 +38,11 @@ def observe(client: RpcClient, *, position: Position, ahead: int) -> Observation
         raise Inconsistent("The node has no latest block.")
     following = [header for header in headers[-ahead:] if header is not None]
     if depth is None:
-        finalized = headers[2] or client.header(0)
+        number = headers[2].number if headers[2] is not None else 0
     else:
-        finalized = BlockHeader(max(0, head.number - depth), b"", 0)
-    return Observation(headers[0], head, finalized, following)
+        number = max(0, head.number - depth)
+    final = finality(client, finalized_number=number)
+    return Observation(headers[0], head, final.number, following, final.complaint)
 
 
 def batch_of_block(
@@ -120,7 +122,8 @@ def _batch(
         base=base,
         end=end,
         head=seen.head,
-        finalized_number=seen.finalized.number,
+        finalized_number=seen.finalized_number,
+        complaint=seen.complaint,
         blocks=blocks,
         logs=logs,
         touched=touched,
@@ -156,9 +159,9 @@ def reads_make(
     try:
         return _reads_at(client, requests, at)
     except StateUnavailable:
-        if seen.finalized.number <= at.number:
+        if seen.finalized_number <= at.number:
             raise
-        return _reads_at(client, requests, client.header(seen.finalized.number))
+        return _reads_at(client, requests, client.header(seen.finalized_number))
 
 
 def _reads_at(

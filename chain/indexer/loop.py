@@ -93,7 +93,7 @@ class Indexer:
             hash_at_head=self._hash_at(seen.head.number, cursor),
         )
         if isinstance(plan, planner.Idle):
-            return self._idle(cursor, stale=plan.stale)
+            return self._idle(cursor, stale=plan.stale, complaint=seen.complaint)
         if isinstance(plan, planner.Reorg):
             event = reorg_handle(self.client, cursor=cursor)
             logger.warning("Reorganisation: %s", event)
@@ -108,9 +108,9 @@ class Indexer:
         row = Block.objects.filter(chain_id=cursor.chain_id, number=number, canonical=True).first()
         return row.hash if row else None
 
-    def _idle(self, cursor: Cursor, *, stale: bool) -> Step:
+    def _idle(self, cursor: Cursor, *, stale: bool, complaint: str) -> Step:
         moment = clock.now()
-        error = "The node is behind what is already indexed." if stale else ""
+        error = "The node is behind what is already indexed." if stale else complaint
         silent_s = (moment - cursor.seen_at).total_seconds()
         if error != cursor.error or silent_s > _SEEN_EVERY_S:
             Cursor.objects.filter(pk=cursor.pk).update(seen_at=moment, error=error)

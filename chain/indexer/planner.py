@@ -26,12 +26,13 @@ class Position:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One look at the node: its block at the cursor's number, its head, what is final there,
-    and the blocks after the cursor."""
+    and the blocks after the cursor. ``complaint`` says why finality does not advance."""
 
     at_cursor: BlockHeader | None
     head: BlockHeader
-    finalized: BlockHeader
+    finalized_number: int
     next: Sequence[BlockHeader]
+    complaint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def plan(
         return Idle()
     if seen.next[0].parent_hash != position.hash:
         return Reorg()
-    deep_enough = min(seen.finalized.number, seen.head.number - reorg_window)
+    deep_enough = min(seen.finalized_number, seen.head.number - reorg_window)
     if deep_enough > position.number:
         return Window(seen.next[0], min(position.number + window_blocks, deep_enough))
     return Hot(_chained(position.hash, seen.next))

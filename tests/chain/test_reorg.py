@@ -352,14 +352,12 @@ def test_planner_follows_only_headers_that_chain() -> None:
         above = number - 1 if parent is None else parent
         return BlockHeader(number, bytes([number]) * 32, number, bytes([above]) * 32)
 
-    seen = Observation(
-        header(5), header(9), header(3), [header(6), header(7), header(8, parent=99)]
-    )
+    seen = Observation(header(5), header(9), 3, [header(6), header(7), header(8, parent=99)])
     here = Position(5, header(5).hash)
     common: dict[str, Any] = {"window_blocks": 100, "hash_at_head": None, "position": here}
     found = plan(seen=seen, reorg_window=8, **common)
     assert isinstance(found, Hot)
     assert [block.number for block in found.blocks] == [6, 7]
-    far = Observation(header(5), header(200), header(190), [header(6)])
+    far = Observation(header(5), header(200), 190, [header(6)])
     window = plan(seen=far, reorg_window=20, **common)
     assert window == Window(header(6), 105)
