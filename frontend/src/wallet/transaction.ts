@@ -2,7 +2,7 @@
 // Used for every vote, delegation, proposal, queueing, execution and cancellation.
 import { api, ApiError } from "../lib/api";
 import { h } from "../lib/dom";
-import { refresh } from "../lib/page";
+import { message, refresh } from "../lib/page";
 import { accountForSending, ask, chainCheck, chainSwitch, expectedChain } from "./connection";
 import { WalletError } from "./errors";
 import { button, modalOpen, type Modal } from "./modal";
@@ -187,7 +187,8 @@ class TransactionDialog {
     this.facts.append(h("p", { class: "small" }, "Transaction ", h("span", { class: "mono break" }, row.hash)));
     this.offer(button("Continue in background", this.modal.close));
     let posted = false;
-    while (!this.closed && !this.finished) {
+    // Goes on when the dialog is closed: the page says when it is done.
+    while (!this.finished) {
       try {
         posted ||= await this.post(row);
         this.show(row, await api<Progress>("GET", `/api/v1/transactions/${row.hash}/`));
@@ -198,8 +199,6 @@ class TransactionDialog {
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
-    // Closed early: the server has to know the hash all the same.
-    if (!posted) await this.post(row).catch(() => false);
   }
 
   private async post(row: Sent): Promise<boolean> {
@@ -235,6 +234,7 @@ class TransactionDialog {
 
   private indexed(row: Sent, text: string): void {
     sentUpdate(row.hash, { done: true, shown: false });
+    if (this.closed) return this.background(row, text);
     this.step(STEPS.length, "done");
     if (this.say.textContent !== text) this.tell(text);
     if (this.changed) return;
@@ -247,9 +247,18 @@ class TransactionDialog {
     this.options.done?.(hash);
   }
 
+  /** The dialog is closed: one line on the page, and the page's parts are read again. */
+  private background(row: Sent, text: string): void {
+    this.finished = true;
+    if (this.changed) return;
+    message(`${row.title}: ${text}`, "ok");
+    refresh();
+  }
+
   private over(row: Sent, text: string): void {
     sentUpdate(row.hash, { done: true, shown: false });
     this.finished = true;
+    if (this.closed) return message(`${row.title}: ${text}`, "error");
     this.fail(2, text);
   }
 

@@ -10,6 +10,8 @@ import { blocked, findingsShow, reviewMake, reviewShow, type Review } from "./re
 import type { Draft, Facts } from "./types";
 
 const STEPS = 5;
+// A check older than this says little about the next block; it is made again before signing.
+const CHECK_AGE_MS = 60_000;
 const NEXT = ["", "Next: actions →", "Next: text →", "Next: check →", "Next: review →", ""];
 const TEMPLATE = "## Summary\n\nWhat changes, in two sentences.\n\n## Rationale\n\nWhy, and why now.\n\n## Risks\n\nWhat could go wrong, and for whom.\n\n## Rollback\n\nHow to undo it, and who notices first.\n";
 
@@ -17,6 +19,7 @@ class Wizard {
   private step = 1;
   private actions!: ActionList;
   private review: Review | null = null;
+  private checkedAt = 0;
   private facts!: Facts;
   private readonly store: DraftStore;
   private readonly title = one<HTMLInputElement>("#proposal-title")!;
@@ -84,7 +87,7 @@ class Wizard {
     click("[data-back]", () => void this.go(this.step - 1));
     click("[data-go]", (element) => void this.go(Number(element.dataset.go)));
     click("[data-check-again]", () => void this.check());
-    click("[data-submit]", () => this.submit());
+    click("[data-submit]", () => void this.submit());
     click("[data-template]", () => this.template());
     click("[data-preview-text]", () => void this.preview());
     this.title.addEventListener("input", () => this.change({ title: this.title.value }));
@@ -174,6 +177,7 @@ class Wizard {
       box.replaceChildren(h("p", { class: "notice notice-error", "data-check-result": "error" }, text));
       return false;
     }
+    this.checkedAt = Date.now();
     box.replaceChildren(...findingsShow(this.review));
     return !blocked(this.review);
   }
@@ -186,8 +190,9 @@ class Wizard {
     one("[data-submit]", this.root)!.hidden = !this.review.call;
   }
 
-  private submit(): void {
+  private async submit(): Promise<void> {
     if (writesOff()) return message(writesOff(), "warn");
+    if (Date.now() - this.checkedAt > CHECK_AGE_MS && !(await this.check())) return this.show(4, false);
     const call = this.review?.call;
     if (!call) return;
     transactionOpen(call, { next: PROPOSAL_NEXT, done: () => void this.store.submitted() });
