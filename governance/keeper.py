@@ -27,7 +27,8 @@ from chain.outbox import (
     intent_submit,
 )
 from chain.proposal_id import proposal_id
-from chain.rpc.errors import ContractReverted
+from chain.rpc.errors import ContractReverted, RpcError
+from chain.status import freshness
 from governance.models import KeeperNote, Proposal, TransactionSender
 from governance.selectors import chain_time, proposals_in
 from governance.services.keeper_switch import keeper_switch_current
@@ -135,6 +136,9 @@ def step_calldata(proposal: Proposal, step: str) -> bytes:
 
 def pause_sentence() -> str:
     """Why the keeper stands still; empty while it runs."""
+    known = freshness()
+    if known.state == "halted":
+        return known.detail
     switch = keeper_switch_current()
     if switch is None or not switch.paused:
         return ""
@@ -161,6 +165,9 @@ def _submit(proposal: Proposal, step: str) -> tuple[TxIntent, bool]:
             break
     if wanted in known:
         return known[wanted], False
+    if known and not _still_due(proposal, step):
+        # The index has not caught up with what ended the last intent: no new one for that.
+        return max(known.values(), key=lambda row: row.pk), False
     intent = intent_submit(
         idem_key=wanted,
         kind=step,
@@ -169,6 +176,14 @@ def _submit(proposal: Proposal, step: str) -> tuple[TxIntent, bool]:
         deadline=proposal.expires_at if step == "execute" else None,
     )
     return intent, True
+
+
+def _still_due(proposal: Proposal, step: str) -> bool:
+    try:
+        state = chain_call(GOVERNOR, "state", (proposal.proposal_id,))
+    except RpcError:
+        return False
+    return int(state) == _STEP_FROM[step]
 
 
 def preflight(intent: TxIntent) -> Go | AlreadyDone | Wait | Reject:
@@ -226,6 +241,8 @@ def _progress(step: str, intent: TxIntent) -> Judgement:
         return Judgement(step, "submitted", f"The transaction to {step} it is on its way.")
     if state in (TxIntent.State.MINED, TxIntent.State.FINALIZED_OK):
         return Judgement(step, "mined", f"The transaction to {step} it is in a block.")
+    if state is TxIntent.State.SATISFIED_EXTERNALLY:
+        return Judgement(step, "elsewhere", "Somebody else did it; the index will follow.")
     return Judgement(
         step,
         "gave_up",

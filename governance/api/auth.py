@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.middleware.csrf import rotate_token
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -62,6 +63,7 @@ class SiweFinish(AuthView):
         account = siwe.challenge_finish(
             session=request.session, signature=body.validated_data["signature"]
         )
+        rotate_token(request._request)
         drafts_adopt(token=owner_token(session=request.session), account=account)
         return Response(SiweAccountSerializer({"address": account}).data)
 
@@ -72,5 +74,5 @@ class Logout(AuthView):
     @extend_schema(tags=["auth"], request=None, responses=SettledSerializer)
     def post(self, request: Request) -> Response:
         siwe.session_close(session=request.session)
-        # Not "cookies": the CSRF cookie of the next page would go with them.
-        return Response({"ok": True}, headers={"Clear-Site-Data": '"cache", "storage"'})
+        # Not "storage": the wallet module keeps what was sent and is not mined yet there.
+        return Response({"ok": True}, headers={"Clear-Site-Data": '"cache"'})

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from chain.client import chain_call, rpc_client
-from chain.models import TxAttempt, TxIntent
+from chain.models import Cursor, TxAttempt, TxIntent
 from chain.sender.keys import key_from_private
 from chain.sender.loop import Sender
 from governance.actions.build import build_custom_call, build_parameter_set, build_transfer
@@ -253,3 +253,32 @@ def test_an_execution_taken_back_by_a_reorg_is_done_again(
     assert intents("execute")[0].state == TxIntent.State.SATISFIED_EXTERNALLY
     assert len(intents("execute")) == 2
     assert note(proposed).code == "executed_here"
+
+
+def test_a_halted_index_stops_the_keeper(dao: Dao, send: Callable[[], None]) -> None:
+    proposed = dao.propose()
+    dao.pass_vote(proposed)
+    dao.index()
+    keeper_tick()
+    Cursor.objects.update(state=Cursor.State.HALTED_DEEP_REORG)
+    send()
+    assert dao.state(proposed) is ProposalState.SUCCEEDED
+    (planned,) = intents("queue")
+    assert "reorganised deeper" in planned.why_waiting
+
+
+def test_a_lagging_index_makes_no_second_intent(dao: Dao, send: Callable[[], None]) -> None:
+    proposed = dao.propose()
+    dao.pass_vote(proposed)
+    dao.index()
+    keeper_tick()
+    dao.queue(proposed)
+    send()
+    for _ in range(3):
+        keeper_tick()
+        send()
+    assert len(intents("queue")) == 1
+    assert note(proposed).code == "elsewhere"
+    dao.index()
+    keeper_tick()
+    assert note(proposed).code == "waiting_delay"
