@@ -171,6 +171,37 @@ def test_refusals_of_the_contract_are_named(operator: Operator, settings: Any) -
     assert "registration_reverted: The contract refuses:" in result.output
 
 
+def test_a_registration_that_cannot_be_sent_is_named(
+    operator: Operator, settings: Any, tmp_path: Path
+) -> None:
+    operator("keygen")
+    deployed = Path(settings.ALTHING_DEPLOYMENT)
+
+    def refused(deployment: Path, rpc_url: str = settings.RPC_URL) -> str:
+        result = operator(
+            "register",
+            *("--class", "h100_80g", "--gpus", "2", "--region", "eu-north"),
+            *("--deployment", str(deployment), "--rpc-url", rpc_url),
+            *operator.wallet,
+        )
+        assert result.exit_code == Exit.CHAIN, result.output
+        return result.output.partition(":")[0]
+
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(json.loads(deployed.read_text()) | {"chain_id": 1}))
+    assert refused(other) == "chain_mismatch"
+    other.write_text("{}")
+    assert refused(other) == "deployment_malformed"
+    assert refused(deployed, "http://127.0.0.1:9/") == "rpc_failed"
+    poor = Account.encrypt(b"\x07" * 32, PASSPHRASE, iterations=2)
+    (operator.home / "keystore.json").write_text(json.dumps(poor))
+    assert refused(deployed) == "stake_insufficient"
+    (operator.home / "passphrase").write_text("wrong")
+    result = operator("prove", "--node-id", "0x" + "ab" * 32, *operator.wallet)
+    assert result.exit_code == Exit.KEYS
+    assert "wallet_unavailable" in result.output
+
+
 def test_a_wallet_without_keystore_signs_the_typed_data(operator: Operator) -> None:
     """The way of a browser or hardware wallet: calldata out, typed data out, signature in."""
     operator("keygen")

@@ -23,10 +23,12 @@ from network.agent.errors import (
 )
 from network.agent.home import Home, State
 from network.agent.loop import BACKOFF_MAX_S, Loop, backoff_s, report_interval_s
+from network.agent.registration import Proof, proof_open
 from network.agent.rounds import Node, Outcome
 from network.agent.sources import EmulatedSource
 from network.attestation.emulator import EmulatorAuthority
 from network.http_signatures import verify_request
+from network.registration import RegisterNode
 from tests.network.agent.conftest import ScriptedService
 
 SERVER = "https://althing.example"
@@ -235,6 +237,86 @@ def test_the_verdict_is_told_in_plain_words() -> None:
     assert "[info] GPU 0: Revocation of the chain was not looked up. (revocation.unknown)" in text
     assert not Outcome(3, {"verdict": VERDICT | {"status": "contraindicated"}}).accepted
     assert not Outcome(3, {}).accepted
+
+
+class TestProof:
+    """The challenge for the proof of keys is checked before anything is signed."""
+
+    STATEMENT = RegisterNode(
+        operator=b"\x0a" * 20,
+        node_id=b"\xab" * 32,
+        keys_hash=b"\x01" * 32,
+        nonce=b"\x11" * 32,
+        deadline_s=1_800_000_600,
+        chain_id=31337,
+        registry=b"\x0b" * 20,
+    )
+
+    def ask(self, scripted: ScriptedService, **changes: Any) -> Proof:
+        answer = {
+            "nonce": f"0x{self.STATEMENT.nonce.hex()}",
+            "expires_at": "2027-01-15T08:10:00Z",
+            "digest": f"0x{self.STATEMENT.digest().hex()}",
+            "typed_data": self.STATEMENT.typed_data(),
+        }
+        scripted.handlers.setdefault(
+            "/key-challenges/", lambda _: httpx.Response(201, json=answer | changes)
+        )
+        return proof_open(
+            ServiceClient(SERVER, transport=scripted.transport()),
+            node_id=self.STATEMENT.node_id,
+            public_key=KEY.public_key().public_bytes_raw(),
+            operator=self.STATEMENT.operator,
+            keys_hash=self.STATEMENT.keys_hash,
+            sleep=lambda _: None,
+        )
+
+    def test_the_digest_is_computed_here(self, scripted: ScriptedService) -> None:
+        assert self.ask(scripted).digest == self.STATEMENT.digest()
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"digest": "0x" + "99" * 32},
+            {"nonce": "0x" + "12" * 32},
+            {"expires_at": "2027-01-15T08:10:01Z"},
+            {
+                "typed_data": replace(STATEMENT, registry=b"\x0c" * 20).typed_data(),
+            },
+        ],
+    )
+    def test_anything_else_is_not_signed(
+        self, scripted: ScriptedService, changes: dict[str, Any]
+    ) -> None:
+        with pytest.raises(ServiceUnreachable) as caught:
+            self.ask(scripted, **changes)
+        assert caught.value.code == "digest_mismatch"
+        assert "Nothing was signed" in caught.value.detail
+
+    @pytest.mark.parametrize(
+        "changes", [{"digest": 5}, {"typed_data": {}}, {"expires_at": "soon"}, {"nonce": "zz"}]
+    )
+    def test_a_senseless_challenge_is_coded(
+        self, scripted: ScriptedService, changes: dict[str, Any]
+    ) -> None:
+        with pytest.raises(ServiceUnreachable) as caught:
+            self.ask(scripted, **changes)
+        assert caught.value.code == "challenge_malformed"
+
+    def test_it_waits_for_the_service_to_index_the_registration(
+        self, scripted: ScriptedService
+    ) -> None:
+        scripted.handlers["/key-challenges/"] = lambda _: refusal(404, "node_unknown")
+        with pytest.raises(ServiceUnreachable) as caught:
+            self.ask(scripted)
+        assert caught.value.code == "node_not_indexed"
+        assert len(scripted.requests) == 150
+
+    def test_another_refusal_is_passed_on(self, scripted: ScriptedService) -> None:
+        scripted.handlers["/key-challenges/"] = lambda _: refusal(409, "keys_hash_mismatch")
+        with pytest.raises(ServiceRefused) as caught:
+            self.ask(scripted)
+        assert caught.value.code == "keys_hash_mismatch"
 
 
 class TestLoop:
