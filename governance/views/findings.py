@@ -19,6 +19,8 @@ from governance.models import Proposal, ProposalAction
 from governance.selectors import open_proposals
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z", re.ASCII)
+#: Conflicts named per parameter: more of them say nothing more.
+CONFLICTS_MAX = 3
 #: Said by the cards themselves, in red.
 _ON_THE_CARD = {"changes_control", "unknown_call"}
 
@@ -102,4 +104,4 @@ def _pending_keys(
         for row in parameters:
             if row["name"] in names:
                 pending.setdefault(row["name"].encode(), []).append(number)
-    return pending
+    return {key: numbers[:CONFLICTS_MAX] for key, numbers in pending.items()}
