@@ -26,7 +26,7 @@ from network.models import (
 from network.services.keys import key_revoke
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(admin.ModelAdmin):
     """A table that services or the chain write. The console adds, changes and deletes nothing."""
 
     show_full_result_count = False
