@@ -4,6 +4,7 @@ from django_otp.admin import OTPAdminSite
 
 
 class AlthingAdminSite(OTPAdminSite):
+    login_template = "admin/login_otp.html"
     site_header = "Althing"
     site_title = "Althing console"
     index_title = "Console"

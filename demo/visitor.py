@@ -56,7 +56,7 @@ class Visitor:
         self.visit("/")
         self.page.get_by_role("button", name="Sign in", exact=True).first.click()
         self.wallet_choose()
-        self.page.locator("details.menu summary").wait_for()
+        self.page.get_by_text("Account 0x").wait_for()
 
     def wallet_choose(self) -> None:
         self.dialog.get_by_role("button", name="Test Wallet").click()
