@@ -146,27 +146,45 @@ def _network_choice(rpc_url: str) -> str:
     import requests
 
     call = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
-    answer = requests.post(rpc_url, json=call, timeout=10)
-    local = int(answer.json()["result"], 16) == profiles.LOCAL_CHAIN_ID
+    try:
+        chain_id = int(requests.post(rpc_url, json=call, timeout=10).json()["result"], 16)
+    except (requests.RequestException, KeyError, TypeError, ValueError) as error:
+        # The address itself may carry a key, so it is not repeated.
+        raise DeploymentRefused("No Ethereum node answers at the --rpc-url address") from error
+    local = chain_id == profiles.LOCAL_CHAIN_ID
     return "ethereum:local:foundry" if local else rpc_url
 
 
 def _run(options: dict[str, Any], account: Any) -> None:
-    try:
-        content = deploy(
-            options["profile"],
-            options["out"].resolve(),
-            account=account,
-            guardian=options["guardian"],
-            attestor=options["attestor"],
-            holders_path=options["holders"],
-            report=click.echo,
-        )
-    except DeploymentError as error:
-        raise click.ClickException(f"{error.code}: {error}") from error
+    _sign_unattended(account)
+    content = deploy(
+        options["profile"],
+        options["out"].resolve(),
+        account=account,
+        guardian=options["guardian"],
+        attestor=options["attestor"],
+        holders_path=options["holders"],
+        report=click.echo,
+    )
     for name, item in content["contracts"].items():
         click.echo(f"{name}: {item['address']}")
     click.echo(f"Written: {options['out']}")
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """End with a sentence and status 1 instead of a traceback."""
+    try:
+        yield
+    except DeploymentError as error:
+        raise click.ClickException(f"{error.code}: {error}") from error
+
+
+def _sign_unattended(account: Any) -> None:
+    """Ask for no confirmation where the passphrase came from the environment: nobody is there."""
+    name = getattr(account, "alias", None)
+    if name and f"APE_ACCOUNTS_{name}_PASSPHRASE" in os.environ:
+        account.set_autosign(True)
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,7 +216,7 @@ def _default_out(options: dict[str, Any]) -> None:
 @_options
 def main(rpc_url: str, account: str | None, **options: Any) -> None:
     """Deploy Althing through a node's address."""
-    with ape_connected(rpc_url):
+    with _errors_told(), ape_connected(rpc_url):
         import ape
 
         _default_out(options)
@@ -215,7 +233,8 @@ def ape_command() -> click.Command:
     def command(account: Any, **options: Any) -> None:
         """Deploy Althing through an Ape network, with an account of Ape's."""
         _default_out(options)
-        _run(options, account)
+        with _errors_told():
+            _run(options, account)
 
     return command
 

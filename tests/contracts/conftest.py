@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     server = AnvilServer(folder=folder / "anvil", accounts=ACCOUNTS, genesis_at_s=GENESIS_AT_S)
     server.folder.mkdir()
     server.start()
-    # A second per block: the chain's clock then depends on what a test does, not on how fast the machine is.
+    # A second per block: the chain's clock follows what a test does, not the machine's speed.
     server.rpc("anvil_setBlockTimestampInterval", 1)
     config.stash[FOLDER] = folder
     config.stash[SERVER] = server
@@ -78,3 +78,9 @@ def world(session_world) -> Iterator:
     snapshot = ape.chain.snapshot()
     yield session_world
     ape.chain.restore(snapshot)
+
+
+@pytest.fixture
+def voters(world) -> None:
+    """Three holders who vote with their own tokens: 100,000, 70,000 and 10,000 ALT."""
+    world.delegate(world.accounts[0], world.holder, world.accounts[9])

@@ -200,3 +200,28 @@ def wait_until(time: int) -> None:
 def _mine_at(time: int) -> None:
     ape.chain.provider.make_request("evm_setNextBlockTimestamp", [time])
     ape.chain.provider.make_request("evm_mine", [])
+
+
+# Calls that proposals make
+
+
+def parameter_call(world: World, name: str = "attest.ttl", value: int = 2400):
+    keys, values = set_arguments({name: value})
+    before = [world.parameters.getVoted(key) for key in keys]
+    return world.parameters, 0, world.parameters.set.encode_input(keys, before, values)
+
+
+def payment_call(world: World):
+    return world.token, 0, world.token.transfer.encode_input(world.stranger, ALT)
+
+
+def guardian_call(world: World, guardian: str, until: int):
+    return world.governor, 0, world.governor.setGuardian.encode_input(guardian, until)
+
+
+def decide(world: World, *calls):
+    """Have a proposal pass and execute it as soon as any may be."""
+    proposal = world.propose(*calls, sender=world.holder, description=f"at {now()}")
+    world.pass_and_queue(proposal, world.holder, world.accounts[0])
+    wait(TIMELOCK_DELAY_S + CONSTITUTIONAL_DELAY_S)
+    world.execute(proposal)

@@ -111,9 +111,7 @@ def test_production_needs_its_people():
 def test_address_without_checksum_is_refused():
     plan = replace(plan_of_tests(), guardian=plan_of_tests().guardian.lower())
     with pytest.raises(DeploymentRefused, match="checksummed"):
-        plan_check(
-            plan, deployer=ape.accounts.test_accounts[DEPLOYER].address, chain_id=31337
-        )
+        plan_check(plan, deployer=ape.accounts.test_accounts[DEPLOYER].address, chain_id=31337)
 
 
 def test_production_plan_deploys_on_a_chain(tmp_path: Path, world: World):

@@ -47,9 +47,7 @@ def test_mint_reverts_for_anyone_else(world: World):
 
 def test_mint_keeps_to_the_year(world: World):
     world.token.mint(YEARLY_ALT * ALT, sender=world.as_timelock)
-    with ape.reverts(
-        world.token.AlthingTokenYearlyMintExceeded, requested=1, available=0
-    ):
+    with ape.reverts(world.token.AlthingTokenYearlyMintExceeded, requested=1, available=0):
         world.token.mint(1, sender=world.as_timelock)
     wait(365 * DAY_S)
     assert world.token.mintable() == YEARLY_ALT * ALT
