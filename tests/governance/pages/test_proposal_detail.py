@@ -142,7 +142,7 @@ class TestWhatItDoes:
         make.action(proposal, value_wei=7)
         page = client.get("/proposals/1/?tab=raw")
         raw = json.loads(
-            re.search(r"<pre>(.*?)</pre>", page.content.decode(), re.S)[1].replace("&quot;", '"')
+            re.search(r"<pre[^>]*>(.*?)</pre>", page.content.decode(), re.S)[1].replace("&quot;", '"')
         )
         assert raw["proposal_id"] == str(proposal.proposal_id)
         assert raw["values_wei"] == ["7"]
