@@ -73,11 +73,10 @@ def lint_checks() -> list[Check]:
 
 def other_checks() -> list[Check]:
     """Return what runs outside pytest: the pages' unit tests and the contracts'."""
-    checks = [Check("unit tests of the pages (node)", ["npm", "test", "--silent"], cwd=FRONTEND)]
-    contracts = ROOT / "scripts" / "check_contracts.py"
-    if contracts.exists():
-        checks.append(Check("contracts", [sys.executable, str(contracts)]))
-    return checks
+    return [
+        Check("unit tests of the pages (node)", ["npm", "test", "--silent"], cwd=FRONTEND),
+        Check("contracts (ape, forge, slither)", [str(ROOT / "scripts" / "check_contracts.sh")]),
+    ]
 
 
 def main() -> int:
