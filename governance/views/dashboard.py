@@ -33,6 +33,7 @@ ACTIVITY_MAX = 12
 #: Votes on which the "participation" tile looks back.
 PARTICIPATION_VOTES = 5
 _FAILED = (VerdictStatus.CONTRAINDICATED, VerdictStatus.NONE)
+_VOTE_WORDS = {0: "voted Against", 1: "voted For", 2: "abstained on", 255: "split a vote on"}
 #: Hours of the attestation strip.
 STRIP_HOURS = 24
 
@@ -232,20 +233,22 @@ def strip_words(strip: list[StripHour]) -> str:
 
 
 def activity(count: int) -> list[Activity]:
-    """Return what happened last to proposals, and the newest votes. Two queries."""
+    """Return what happened last to the newest proposals, their votes included. Two queries."""
     items: list[Activity] = []
-    lately = Proposal.objects.defer("description")
-    for proposal in lately.order_by("-created_block", "-created_log_index")[:count]:
+    newest = Proposal.objects.defer("description").order_by("-created_block", "-created_log_index")
+    proposals = {proposal.pk: proposal for proposal in newest[:count]}
+    for proposal in proposals.values():
         items.append(Activity(proposal.created_at, "proposed", proposal, proposal.proposer))
         if proposal.executed_at is not None:
             items.append(Activity(proposal.executed_at, "executed", proposal, None))
         if proposal.canceled_at is not None:
             items.append(Activity(proposal.canceled_at, "canceled", proposal, None))
-    words = {0: "voted Against", 1: "voted For", 2: "abstained on", 255: "split a vote on"}
-    votes = Vote.objects.select_related("proposal").defer("proposal__description")
-    for vote in votes.order_by("-block_number", "-log_index")[:count]:
-        items.append(
-            Activity(vote.voted_at, words.get(vote.support, "voted on"), vote.proposal, vote.voter)
-        )
+    # Votes of older proposals are closed long since; asking for those of all would sort them all.
+    votes = Vote.objects.filter(proposal__in=list(proposals)).order_by(
+        "-block_number", "-log_index"
+    )
+    for vote in votes[:count]:
+        words = _VOTE_WORDS.get(vote.support, "voted on")
+        items.append(Activity(vote.voted_at, words, proposals[vote.proposal_id], vote.voter))
     items.sort(key=lambda item: item.at, reverse=True)
     return list(islice(items, count))
