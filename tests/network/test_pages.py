@@ -72,11 +72,12 @@ def test_a_parameter_with_its_history(indexed: World) -> None:
     text = words(html)
     assert "1 800 s (30 min)" in text
     assert "<polyline" in html
-    assert f"/proposals/by-tx/0x{tx.hex()}" in html
+    assert f"0x{tx.hex()}" in html
+    assert "A vote" in text
     assert "/proposals/new/?parameter=attest.ttl" in html
     assert "In force" in text
     assert "First deployment" in text
-    assert f"/proposals/by-tx/0x{tx.hex()}" in page("/parameters/")
+    assert "by a vote" in words(page("/parameters/"))
 
 
 def test_a_pending_and_a_tightened_parameter(indexed: World) -> None:
