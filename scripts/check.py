@@ -112,7 +112,8 @@ def passes(check: Check) -> bool:
     result = "ok" if code == 0 else f"FAILED ({code})"
     print(f"{check.title:<36} {result:<12} {time.monotonic() - began:6.1f} s", flush=True)
     if code != 0:
-        lines = output.strip().splitlines()
+        # djlint draws its progress even where nobody watches.
+        lines = [line for line in output.splitlines() if not line.lstrip().startswith("Linting ")]
         shown = lines[-SHOWN_LINES:]
         print("\n".join(f"    {line}" for line in shown), flush=True)
     return code == 0
