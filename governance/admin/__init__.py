@@ -1,5 +1,5 @@
-"""The console: the moderators' queue, the keeper and outbox, and the indexed tables to look at."""
+"""The console: moderators' queue, keeper, outbox, and the indexed tables to look at."""
 
-from governance.admin import indexed, keeper, moderation
+from governance.admin import indexed, keeper, moderation, outbox
 
-__all__ = ["indexed", "keeper", "moderation"]
+__all__ = ["indexed", "keeper", "moderation", "outbox"]

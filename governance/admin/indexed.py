@@ -1,16 +1,22 @@
 """What the chain wrote: to look at."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from governance.admin.base import ReadOnlyAdmin
 from governance.models import (
     Delegate,
+    Draft,
     GovernorSettingChange,
     GuardianTerm,
     Holder,
     PendingTransaction,
+    ProposalAction,
     RoutineCall,
     TimelockOperation,
+    TransactionSender,
     Vote,
 )
 
@@ -59,3 +65,25 @@ class RoutineCallAdmin(ReadOnlyAdmin):
 class PendingTransactionAdmin(ReadOnlyAdmin):
     list_display = ["transaction_hash", "purpose", "state", "sender", "submitted_at"]
     list_filter = ["state", "purpose"]
+
+
+@admin.register(ProposalAction)
+class ProposalActionAdmin(ReadOnlyAdmin):
+    list_display = ["proposal", "index", "kind", "function", "summary", "is_dangerous"]
+    list_filter = ["kind", "is_dangerous"]
+    list_select_related = ["proposal"]
+
+
+@admin.register(TransactionSender)
+class TransactionSenderAdmin(ReadOnlyAdmin):
+    list_display = ["transaction_hash", "sender"]
+
+
+@admin.register(Draft)
+class DraftAdmin(ReadOnlyAdmin):
+    """Who keeps how many drafts; what they say is their writers' own until it is proposed."""
+
+    list_display = ["id", "account", "step", "version", "updated_at"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [(None, {"fields": ["id", "step", "version", "created_at", "updated_at"]})]

@@ -1,6 +1,6 @@
 """The keeper in the console: what it waits for, and its pause switch.
 
-What it sent is the outbox, which ``chain.admin`` shows.
+What it sent is the outbox, next door in ``governance.admin.outbox``.
 """
 
 from __future__ import annotations

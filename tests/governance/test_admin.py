@@ -15,6 +15,7 @@ from django.test import Client
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from chain.models import Signer
 from governance.admin.base import ReadOnlyAdmin
 from governance.models import KeeperSwitch, ModerationAction, Report
 from governance.services import comments
@@ -172,3 +173,20 @@ def test_staff_without_the_right_only_look(client: Client, dao: Dao) -> None:
     run_action(client, "proposal", "hide_spam", proposal.pk)
     assert not ModerationAction.objects.exists()
     assert client.get(f"{ADMIN}governance/keeperswitch/add/").status_code == 403
+
+
+def test_a_key_is_paused_and_resumed_with_a_name(console: Client) -> None:
+    signer = Signer.objects.create(
+        chain_id=31337, address=b"k" * 20, max_fee_per_gas_wei=1, min_balance_wei=1
+    )
+    for action, paused in (("pause", True), ("resume", False)):
+        answer = console.post(
+            f"{ADMIN}chain/signer/", {"action": action, "_selected_action": [str(signer.pk)]}
+        )
+        assert answer.status_code == 302
+        signer.refresh_from_db()
+        assert signer.paused is paused
+    assert list(signer.events.values_list("action", "actor")) == [
+        ("resume", "ada"),
+        ("pause", "ada"),
+    ]
