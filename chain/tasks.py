@@ -1,7 +1,16 @@
 """Celery ticks. They only wake the work: the database's rows hold its state and its locks, so
 a tick that comes late, twice or not at all changes nothing."""
 
+import logging
+
 from celery import shared_task
+
+from chain.rpc.errors import RpcError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds one tick may index; the next goes on where it stopped.
+_INDEX_S = 20
 
 
 @shared_task
@@ -9,7 +18,11 @@ def index_tick() -> None:
     """Index up to the head, for at most a few seconds."""
     from chain.indexer.loop import index_until_head
 
-    index_until_head(seconds=20)
+    try:
+        index_until_head(seconds=_INDEX_S)
+    except RpcError as error:
+        # The next tick asks again; the pages say meanwhile how old they are.
+        logger.warning("Indexing: the node: %s (%s)", error.detail, error.code)
 
 
 @shared_task
@@ -17,4 +30,7 @@ def outbox_tick() -> None:
     """Move every open intent one step."""
     from chain.sender.loop import outbox_run_once
 
-    outbox_run_once()
+    try:
+        outbox_run_once()
+    except RpcError as error:
+        logger.warning("Sending: the node: %s (%s)", error.detail, error.code)

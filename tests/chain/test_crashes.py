@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def worker(environment: dict[str, str], *args: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> int:
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode in (0, KILLED), output
     return process.returncode
 
@@ -167,3 +168,35 @@ def test_an_indexer_killed_at_a_point_stores_everything_once(
     tables_wipe()
     index_until_head()
     assert (canonical_digest(), holder_digest()) == found
+
+
+def test_the_index_command_follows_the_chain_and_leaves_when_asked(
+    environment: dict[str, str], client: RpcClient, treasurer: Any, rpc: Any
+) -> None:
+    command = [sys.executable, "manage.py", "index", "--poll-s", "0.1"]
+    process = subprocess.Popen(
+        command,
+        cwd=BASE_DIR,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        for _ in range(3):
+            pay(treasurer, b"\x01" * 20)
+            head = client.header("latest").number
+            reached(head)
+    finally:
+        process.terminate()
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
+
+
+def reached(number: int) -> None:
+    """Wait until the index is at a block; it has two minutes, on a machine with much to do."""
+    deadline = time.monotonic() + 120
+    while not Cursor.objects.filter(number__gte=number).exists():
+        assert time.monotonic() < deadline, f"block {number} was never indexed"
+        time.sleep(0.05)

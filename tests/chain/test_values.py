@@ -311,3 +311,15 @@ def test_freshness_is_one_word_and_a_sentence(changes: dict[str, Any], state: st
     assert fresh.state == state
     assert bool(fresh.detail) == (state != "ok")
     assert fresh.lag_blocks == changes.get("head_number", 100) - 100
+
+
+@pytest.mark.django_db
+def test_a_tick_without_a_node_is_logged_and_not_raised(
+    settings: Any, keystore: Path, caplog: pytest.LogCaptureFixture, session_deployment: Any
+) -> None:
+    from chain.tasks import index_tick, outbox_tick
+
+    settings.RPC_URL = "http://127.0.0.1:9"
+    index_tick()
+    outbox_tick()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
