@@ -222,6 +222,16 @@ class TestSwitches:
         unsigned = Judge(policy=policy, gpu_class="edge_iot", inventory_signed=False)(gpu_count=1)
         assert (unsigned.status, unsigned.tier) == (Status.CONTRAINDICATED, Tier.T0)
 
+    def test_a_chain_without_the_parameters_is_judged_by_the_safe_defaults(self) -> None:
+        assert Policy.from_parameters({}, version=1) == Policy(version=1)
+        stored = Policy(version=1).as_json()["enforce"]
+        assert {name for name, on in stored.items() if on} == {
+            "nonce",
+            "signature",
+            "chain",
+            "duplicate",
+        }
+
     def test_the_policy_is_stored_as_json(self) -> None:
         policy = Policy.from_parameters({"attest.ttl": 600, "attest.enforce_rim": 1}, version=2)
         stored = policy.as_json()
@@ -371,7 +381,13 @@ class TestInstallation:
     def test_ids_never_leave_the_directory(self, tmp_path: Path) -> None:
         store = emulator_rims(tmp_path)
         (tmp_path / "secret.swidtag").write_text("x")
+        (tmp_path / "rims" / "sub").mkdir(parents=True)
+        for name in ("sub/inner", ".hidden", "known"):
+            (tmp_path / "rims" / f"{name}.swidtag").write_text("x")
+        assert store.get("known") == b"x"
         assert store.get("../secret") is None
+        assert store.get("sub/inner") is None
+        assert store.get(".hidden") is None
         assert store.get("unknown") is None
 
     def test_the_same_seed_gives_the_same_evidence(self) -> None:

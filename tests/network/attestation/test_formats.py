@@ -26,6 +26,7 @@ from network.attestation import (
 )
 from network.attestation.certificates import load_device_chain
 from network.attestation.emulator import driver_manifest
+from network.attestation.emulator.manifests import _sign as sign
 from network.attestation.opaque import OpaqueField, parse_opaque
 from network.attestation.rim import RimError, load_rim
 from network.attestation.signatures import raw_signature_sign
@@ -218,6 +219,42 @@ class TestManifest:
         assert data is not None
         data.remove(data[1])
         assert self.refused(etree.tostring(root)) == "rim.chain"
+
+    @pytest.mark.parametrize("name", ["Reference", "SignatureMethod", "CanonicalizationMethod"])
+    def test_signed_info_holds_exactly_one_of_each(self, name: str) -> None:
+        root = self.tree()
+        part = root.find(f".//{DS}{name}")
+        assert part is not None
+        parent = part.getparent()
+        assert parent is not None
+        parent.append(etree.fromstring(etree.tostring(part)))
+        assert self.refused(etree.tostring(root)) == "rim.profile"
+
+    @pytest.mark.parametrize("position", [0, 1, None])
+    def test_white_space_around_the_signature_is_signed(self, position: int | None) -> None:
+        """Wherever the signature stands, what follows it belongs to the document."""
+        plain = self.tree()
+        signature = plain.find(f"{DS}Signature")
+        assert signature is not None
+        place = len(plain) - 1 if position is None else position
+        plain.remove(signature)
+        space = "\n  "
+        if place == 0:
+            plain.text = space
+        else:
+            plain[place - 1].tail = space
+        sign(AUTHORITY, plain)
+        again = plain.find(f"{DS}Signature")
+        assert again is not None
+        plain.remove(again)
+        if place == 0:
+            plain.text = None
+        else:
+            plain[place - 1].tail = None
+        plain.insert(place, again)
+        assert self.refused(etree.tostring(plain)) == "rim.digest"
+        again.tail = space
+        assert load_rim(etree.tostring(plain)).golden == load_rim(MANIFEST).golden
 
     def test_a_second_signature_or_one_deeper_down(self) -> None:
         root = self.tree()
