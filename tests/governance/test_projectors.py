@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chain.client import chain_call
-from chain.contracts import deployment
+from chain.contracts import contract, deployment
 from chain.indexer.rebuild import projections_rebuild
 from governance.actions.build import build_custom_call, build_transfer
 from governance.models import (
@@ -284,3 +284,43 @@ def test_rebuild_gives_the_same_rows(dao: Dao) -> None:
     before = rows()
     projections_rebuild()
     assert rows() == before
+
+
+def test_a_cold_index_of_a_whole_life_says_the_same(dao: Dao) -> None:
+    proposed = dao.propose()
+    dao.pass_vote(proposed)
+    dao.queue(proposed)
+    dao.mine(11)
+    dao.execute(proposed)
+    open_still = dao.propose(description="# open")
+    dao.open_vote()
+    dao.mine(1, blocks=12)
+    proposal = check(dao, proposed, ProposalState.EXECUTED)
+    assert proposal.for_wei == 100_000 * ALT
+    assert proposal.quorum_wei == chain_call(
+        GOVERNOR, "quorum", (int(proposal.snapshot_at.timestamp()),)
+    )
+    assert check(dao, open_still, ProposalState.ACTIVE).quorum_wei is not None
+
+
+def test_hostile_reasons_are_kept_and_shown_inert(dao: Dao) -> None:
+    proposed = dao.propose()
+    dao.open_vote()
+    data = contract(GOVERNOR).encode("castVoteWithReason", (proposed.proposal_id, 1, "A" * 64))
+    hostile = b"\xff\0<script>=cmd|' /C calc'!A0</script>".ljust(64, b"\xf0")
+    sent = dao.send_raw(0, contract(GOVERNOR).address, data.replace(b"A" * 64, hostile))
+    assert dao.ok(sent)
+    dao.index()
+    reason = Vote.objects.get().reason
+    assert "\0" not in reason
+    assert "<script>" in reason
+
+
+def test_indexing_again_changes_nothing(dao: Dao) -> None:
+    proposed = dao.propose()
+    dao.open_vote()
+    dao.vote(0, proposed)
+    dao.index()
+    before = list(Proposal.objects.values()), list(Vote.objects.values())
+    dao.index()
+    assert (list(Proposal.objects.values()), list(Vote.objects.values())) == before
