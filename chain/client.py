@@ -94,7 +94,9 @@ def chain_finalized(head: BlockHeader) -> int:
     client = rpc_client()
     depth = conf.finality_depth()
     if depth is None:
-        number = client.header("finalized").number
+        # A chain that has just begun has no finalized block yet.
+        header = client.headers(["finalized"])[0]
+        number = 0 if header is None else header.number
     else:
         number = max(0, head.number - depth)
     return finality(client, finalized_number=number).number

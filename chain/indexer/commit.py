@@ -5,6 +5,8 @@ was fetched for and is refused when the cursor stands anywhere else. So indexers
 die anywhere and deliver twice.
 """
 
+from weakref import WeakSet
+
 from django.db import transaction
 
 from chain import clock, conf
@@ -45,21 +47,34 @@ def cursor_lock(base: Position) -> Cursor:
     return cursor
 
 
+_checked: WeakSet[RpcClient] = WeakSet()
+
+
+def chain_check(client: RpcClient) -> None:
+    """Check, once per client, that the node serves the chain of the settings.
+
+    Raises:
+        ChainMismatch, RpcError
+    """
+    if client in _checked:
+        return
+    chain_id = client.chain_id()
+    if chain_id != conf.chain_id():
+        raise ChainMismatch(f"The node serves chain {chain_id}, CHAIN_ID is {conf.chain_id()}.")
+    _checked.add(client)
+
+
 def cursor_start(client: RpcClient, *, first_block: int) -> Cursor:
     """Create the cursor just below the deployment's first block.
 
     Raises:
-        ChainMismatch: the node is of another chain.
         RpcError
     """
-    chain_id = client.chain_id()
-    if chain_id != conf.chain_id():
-        raise ChainMismatch(f"The node serves chain {chain_id}, CHAIN_ID is {conf.chain_id()}.")
     start = client.header(max(0, first_block - 1))
     moment = clock.now()
     with transaction.atomic():
         cursor, created = Cursor.objects.get_or_create(
-            chain_id=chain_id,
+            chain_id=conf.chain_id(),
             defaults={
                 "number": start.number,
                 "hash": start.hash,

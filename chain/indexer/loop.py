@@ -12,7 +12,7 @@ from chain import clock, conf
 from chain.client import rpc_client
 from chain.deployment import deployment
 from chain.indexer import fetch, planner, writer
-from chain.indexer.commit import CursorMoved, batch_commit, cursor_start
+from chain.indexer.commit import CursorMoved, batch_commit, chain_check, cursor_start
 from chain.indexer.reorg import reorg_handle
 from chain.models import Block, Cursor
 from chain.rpc.client import RpcClient
@@ -66,6 +66,7 @@ class Indexer:
         Raises:
             RpcError, DeploymentInvalid, ChainMismatch: nothing was stored.
         """
+        chain_check(self.client)
         cursor = Cursor.objects.filter(chain_id=conf.chain_id()).first()
         if cursor is None:
             cursor = cursor_start(self.client, first_block=deployment().first_block)

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from chain.contracts import contract
-from chain.indexer.commit import CursorMoved, batch_commit
+from chain.indexer.commit import ChainMismatch, CursorMoved, batch_commit
 from chain.indexer.loop import Indexer, Outcome, index_until_head
 from chain.models import Block, ChainRead, Cursor, KeyTouch, Log, LogKey
 from chain.rpc.client import RpcClient
@@ -420,3 +420,21 @@ def test_old_headers_go_and_history_stays(
     kept = set(Block.objects.filter(number__lt=number - 4).values_list("number", flat=True))
     assert with_logs == kept & with_logs
     assert Block.objects.filter(number__gte=number - 4).count() == 5
+
+
+def test_a_node_of_another_chain_is_refused(
+    holders: HolderProjector, faulty: FaultyTransport, rpc: Any
+) -> None:
+    index_until_head()
+    before = Cursor.objects.get()
+    rpc("anvil_mine", "0x3")
+
+    def other(methods: list[str], answer: Any) -> Any:
+        if methods == ["eth_chainId"]:
+            answer["result"] = "0x1"
+        return answer
+
+    faulty.spoil = other
+    with pytest.raises(ChainMismatch, match="chain 1, CHAIN_ID is 31337"):
+        Indexer(RpcClient(faulty)).step()
+    assert Cursor.objects.get().number == before.number
