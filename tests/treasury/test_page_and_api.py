@@ -80,6 +80,7 @@ class TestBalances:
         page = client.get("/treasury/").content.decode()
         assert "No balance was read yet" in page
         assert "Nothing moved yet" in page
+        assert 'href="/proposals/new/?action=transfer"' in page
         assert client.get("/api/v1/treasury/balances/").json() == []
 
 

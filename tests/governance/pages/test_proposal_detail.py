@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -141,9 +142,8 @@ class TestWhatItDoes:
         proposal = make.proposal("active")
         make.action(proposal, value_wei=7)
         page = client.get("/proposals/1/?tab=raw")
-        raw = json.loads(
-            re.search(r"<pre[^>]*>(.*?)</pre>", page.content.decode(), re.S)[1].replace("&quot;", '"')
-        )
+        shown = re.search(r"<pre[^>]*>(.*?)</pre>", page.content.decode(), re.S)[1]
+        raw = json.loads(unescape(shown))
         assert raw["proposal_id"] == str(proposal.proposal_id)
         assert raw["values_wei"] == ["7"]
         assert raw["targets"] == [to_checksum(account(99))]
