@@ -147,12 +147,12 @@ class Fleet:
             AgentError: the service refused, or never saw the registration.
         """
         for _spec, node in self.nodes:
-            proven = node.home.path("proven")
-            if not proven.exists():
-                self._prove(node)
-                proven.touch()
+            self._prove(node)
 
     def _prove(self, node: Node) -> None:
+        proven = node.home.path("proven")
+        if proven.exists():
+            return
         config = node.home.config_load()
         operator = parse_address(config.operator or "")
         public = node.key.public_key().public_bytes_raw()
@@ -174,11 +174,12 @@ class Fleet:
             key=node.key,
             operator_signature=bytes.fromhex(signature[2:]),
         )
+        proven.touch()
 
     def attest_once(self) -> dict[str, Any]:
-        """Prove the keys and report from the first, healthy node; return its verdict."""
-        self.prove_all()
+        """Prove the key of the first, healthy node and report from it; return its verdict."""
         _spec, node = self.nodes[0]
+        self._prove(node)
         return {**node.attest().verdict, "node_id": node.node_id}
 
     def attest_all(self, ended: threading.Event) -> None:
