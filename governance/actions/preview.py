@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chain.addresses import to_checksum
-from chain.client import call_simulate, chain_call, chain_head
+from chain.client import call_simulate, chain_call, chain_head, rpc_client
 from chain.contracts import contract, deployment
 from chain.decoding import AbiError
 from chain.errors_text import revert_sentence
@@ -79,6 +79,7 @@ def proposal_preview(calls: Sequence[BuiltCall], description: str) -> ProposalPr
     )
     findings = [
         *_chain_findings(actions),
+        *_treasury_findings(actions),
         *_exists(new_id),
         *check_proposal(checked, description, _context(checked, calls)),
     ]
@@ -188,7 +189,10 @@ def _chain_findings(actions: Sequence[DecodedAction]) -> list[Finding]:
     """What the chain itself says of each call, run as the timelock at the newest block."""
     findings = []
     timelock = deployment().address("TimelockController")
+    held_wei = rpc_client().balance_wei(timelock)
     for action in actions:
+        if action.value_wei > held_wei:
+            continue  # ``treasury_short`` says it; a node has no revert for it, only an error
         try:
             if action.contract == "NetworkParameters" and action.function == "set":
                 _validate(action)
@@ -205,6 +209,39 @@ def _chain_findings(actions: Sequence[DecodedAction]) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _treasury_findings(actions: Sequence[DecodedAction]) -> list[Finding]:
+    """Payments of one asset together against what the treasury holds now: each call alone may
+    pass where their sum does not."""
+    timelock = deployment().address("TimelockController")
+    eth_wei = sum(action.value_wei for action in actions)
+    findings = []
+    if eth_wei:
+        held_wei = rpc_client().balance_wei(timelock)
+        findings += _shortage("ETH", eth_wei, held_wei)
+    alt_wei = sum(
+        action.amount_wei or 0
+        for action in actions
+        if action.kind == "transfer_erc20" and action.contract == "AlthingToken"
+    )
+    if alt_wei:
+        held_wei = int(chain_call("AlthingToken", "balanceOf", (timelock,)))
+        findings += _shortage("ALT", alt_wei, held_wei)
+    return findings
+
+
+def _shortage(asset: str, wanted_wei: int, held_wei: int) -> list[Finding]:
+    if wanted_wei <= held_wei:
+        return []
+    return [
+        Finding(
+            "treasury_short",
+            "error",
+            f"The payments add up to {amount_text(wanted_wei, places=6)} {asset}; the treasury "
+            f"holds {amount_text(held_wei, places=6)} {asset}.",
+        )
+    ]
 
 
 def _validate(action: DecodedAction) -> None:

@@ -33,27 +33,28 @@ def simulation_run(*, sender: bytes, to: bytes, data: bytes, value_wei: int = 0)
     """
     if contract_at(to) is None:
         raise InputInvalid("This is none of the DAO's contracts.", code="contract_unknown")
+    client = rpc_client()
     try:
-        gas = rpc_client().estimate_gas(sender=sender, to=to, data=data, value_wei=value_wei)
-        return _affordable(sender, gas, value_wei)
+        have_wei = client.balance_wei(sender)
+        if have_wei < value_wei:
+            # A node says this in words of its own, which are no revert and no sentence.
+            return _short(have_wei, value_wei, gas=None)
+        gas = client.estimate_gas(sender=sender, to=to, data=data, value_wei=value_wei)
+        need_wei = gas * client.header("latest").base_fee_wei + value_wei
     except ContractReverted as error:
         named = revert_decode(error)
         return Simulation(False, None, named.code, revert_sentence(named))
     except RpcError as error:
         raise ChainUnavailable("The chain's node does not answer. Try again shortly.") from error
+    return Simulation(True, gas) if have_wei >= need_wei else _short(have_wei, need_wei, gas=gas)
 
 
-def _affordable(sender: bytes, gas: int, value_wei: int) -> Simulation:
+def _short(have_wei: int, need_wei: int, *, gas: int | None) -> Simulation:
     """Wallets say "insufficient funds" only after the prompt, and not how much is missing."""
-    client = rpc_client()
-    need_wei = gas * client.header("latest").base_fee_wei + value_wei
-    have_wei = client.balance_wei(sender)
-    if have_wei >= need_wei:
-        return Simulation(True, gas)
     return Simulation(
         False,
         gas,
         "insufficient_funds",
         f"This account has {amount_text(have_wei, places=6)} ETH; the transaction needs about "
-        f"{amount_text(need_wei, places=6)} ETH for gas.",
+        f"{amount_text(need_wei, places=6)} ETH.",
     )

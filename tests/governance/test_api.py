@@ -157,7 +157,25 @@ def test_preview_finds_what_the_chain_would_refuse(dao: Dao, client: Client) -> 
         }
     ]
     shown = post(client, "/api/v1/proposals/preview/", preview_body(actions=poor))
-    assert [f["code"] for f in shown["findings"] if f["severity"] == "error"] == ["would_revert"]
+    assert [f["code"] for f in shown["findings"] if f["severity"] == "error"] == [
+        "would_revert",
+        "treasury_short",
+    ]
+
+
+def test_preview_adds_payments_up(dao: Dao, client: Client) -> None:
+    dao.index()
+    pay = {"type": "transfer", "asset": "ALT", "amount_wei": str(150_000 * ALT)}
+    two = [{**pay, "recipient": dao.accounts[who].checksum} for who in (7, 8)]
+    assert post(client, "/api/v1/proposals/preview/", preview_body(actions=two[:1]))["blocked"] is (
+        False
+    )
+    shown = post(client, "/api/v1/proposals/preview/", preview_body(actions=two))
+    (short,) = [f for f in shown["findings"] if f["severity"] == "error"]
+    assert short["code"] == "treasury_short"
+    eth = {**two[0], "asset": "ETH", "amount_wei": str(10**30)}
+    shown = post(client, "/api/v1/proposals/preview/", preview_body(actions=[eth]))
+    assert "treasury_short" in {finding["code"] for finding in shown["findings"]}
 
 
 def test_preview_of_transfers_and_custom_calls(dao: Dao, client: Client) -> None:
@@ -262,6 +280,8 @@ def test_simulation(dao: Dao, client: Client) -> None:
     assert refused["detail"].endswith(".")
     poor = {**body, "from": "0x" + "11" * 20}
     assert post(client, "/api/v1/transactions/simulate/", poor)["code"] == "insufficient_funds"
+    paying = {**poor, "value_wei": str(10**30)}
+    assert post(client, "/api/v1/transactions/simulate/", paying)["code"] == "insufficient_funds"
     elsewhere = {**body, "to": "0x" + "22" * 20}
     answer = post(client, "/api/v1/transactions/simulate/", elsewhere, 400)
     assert answer["code"] == "contract_unknown"
