@@ -151,7 +151,9 @@ def test_bad_signatures(
     assert finish(client, signature) == (400, code)
 
 
-@pytest.mark.parametrize("address", ["", "0x", "0x12", "vitalik.eth", "0x" + "\uff10" * 40, 5, None])
+@pytest.mark.parametrize(
+    "address", ["", "0x", "0x12", "vitalik.eth", "0x" + "\uff10" * 40, 5, None]
+)
 def test_bad_addresses(client: Client, address: Any) -> None:
     answer = client.post("/auth/siwe/start", {"address": address}, content_type=JSON)
     assert (answer.status_code, answer.json()["code"]) == (400, "validation_error")
