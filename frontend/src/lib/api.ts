@@ -18,14 +18,18 @@ export function csrfToken(): string {
   return document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
 }
 
-/** Sends JSON, returns JSON (null for an empty answer). Throws ApiError with a sentence. */
-export async function api<T>(method: string, url: string, body?: unknown): Promise<T> {
+/**
+ * Sends JSON, returns JSON (null for an empty answer). Throws ApiError with a sentence.
+ * `keepalive` lets the request outlive the page (at most 64 KiB, by the browsers' rule).
+ */
+export async function api<T>(method: string, url: string, body?: unknown, keepalive = false): Promise<T> {
   let response: Response;
   try {
     response = await fetch(url, {
       method,
       credentials: "same-origin",
       redirect: "error",
+      keepalive,
       signal: AbortSignal.timeout(TIMEOUT_MS),
       headers: {
         Accept: "application/json",

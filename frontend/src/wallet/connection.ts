@@ -88,8 +88,10 @@ export function mismatchShow(): void {
   const first = accounts[0];
   const differs = Boolean(session && first && !sameAddress(first, session));
   if (differs && banner) {
+    const address = h("span", { class: "mono break" }, first!);
+    void import("./checksum").then(({ getAddress }) => (address.textContent = getAddress(first!)));
     banner.replaceChildren(
-      h("span", {}, `Wallet ${first} is not the signed-in account.`),
+      h("span", {}, "Wallet ", address, " is not the signed-in account."),
       h("button", { type: "button", class: "button", "data-sign-in": true }, "Sign in with this account"),
     );
   }

@@ -93,7 +93,7 @@ export class ActionList {
   private card(action: Action, index: number): HTMLElement {
     const title = `${index + 1}. ${TITLES[action.type]}`;
     const act = (name: string, label: string, run: () => void, off = false) =>
-      h("button", { type: "button", class: "button button-icon", "aria-label": `${label}: ${title}`, title: label, disabled: off, "data-act": name, onclick: run }, icon(name));
+      h("button", { type: "button", class: "button button-icon", "aria-label": label, title: label, disabled: off, "data-act": name, onclick: run }, icon(name));
     return h(
       "li",
       { class: "action-card", "data-action-type": action.type },
@@ -104,9 +104,9 @@ export class ActionList {
         h(
           "div",
           { class: "row" },
-          act("up", "Move up", () => this.move(index, -1), index === 0),
-          act("down", "Move down", () => this.move(index, 1), index === this.actions.length - 1),
-          act("trash", "Remove", () => this.remove(index)),
+          act("up", `Move action ${index + 1} up`, () => this.move(index, -1), index === 0),
+          act("down", `Move action ${index + 1} down`, () => this.move(index, 1), index === this.actions.length - 1),
+          act("trash", `Remove action ${index + 1}`, () => this.remove(index)),
         ),
       ),
       actionBody(action, this.facts),
@@ -117,7 +117,7 @@ export class ActionList {
   private editors(action: Action, index: number): HTMLElement {
     const row = h("div", { class: "row" });
     if (action.type !== "parameter_set") {
-      row.append(h("button", { type: "button", class: "button", onclick: () => this.edit(action.type, index) }, "Edit"));
+      row.append(h("button", { type: "button", class: "button", onclick: () => this.edit(action.type, index) }, `Edit action ${index + 1}`));
       return row;
     }
     for (const { name } of action.changes) {

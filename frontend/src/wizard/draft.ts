@@ -12,11 +12,11 @@ export class DraftStore {
   private timer = 0;
   private saving: Promise<void> = Promise.resolve();
   private dirty = false;
+  private over = false;
 
   constructor(private readonly tell: DraftListener) {
-    window.addEventListener("beforeunload", (event) => {
-      if (this.dirty) event.preventDefault();
-    });
+    // Leaving the page saves what the timer has not saved yet; no question is asked.
+    window.addEventListener("pagehide", () => void this.saveNow(true));
   }
 
   async load(id: string): Promise<void> {
@@ -52,21 +52,23 @@ export class DraftStore {
     return this.saving;
   }
 
-  private async saveNow(): Promise<void> {
+  private async saveNow(leaving = false): Promise<void> {
     if (!this.dirty || this.isEmpty) return;
     this.dirty = false;
     const { id, version, title, description, actions, step } = this.draft;
     const body = { title, description, actions: actions as Action[], step };
     try {
       const saved = id
-        ? await api<Draft>("PUT", `${URL_}${id}/`, { ...body, version })
-        : await api<Draft>("POST", URL_, body);
+        ? await api<Draft>("PUT", `${URL_}${id}/`, { ...body, version }, leaving)
+        : await api<Draft>("POST", URL_, body, leaving);
+      if (leaving || this.over) return;
       this.draft = { ...this.draft, id: saved.id, version: saved.version };
       this.address();
       const at = new Date().toTimeString().slice(0, 5);
       this.tell(`Draft saved at ${at}.`, false);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      if (leaving || this.over) return;
       this.dirty = true;
       this.tell(`The draft is not saved. ${error.message}`, true);
     }
@@ -83,7 +85,9 @@ export class DraftStore {
   /** After submitting: the draft has become a proposal. */
   async submitted(): Promise<void> {
     window.clearTimeout(this.timer);
+    this.over = true;
     this.dirty = false;
+    await this.saving;
     const { id } = this.draft;
     if (!id) return;
     try {
