@@ -13,6 +13,7 @@ from network.models import (
     AttestationState,
     Challenge,
     DeviceFinding,
+    IdempotencyKey,
     Node,
     NodeEvent,
     NodeKey,
@@ -21,6 +22,7 @@ from network.models import (
     ParameterChange,
     ParameterSet,
     ParameterTightening,
+    SignatureNonce,
     Verdict,
 )
 from network.services.keys import key_revoke
@@ -147,3 +149,14 @@ class DeviceFindingAdmin(ReadOnlyAdmin):
 class AttestationStateAdmin(ReadOnlyAdmin):
     list_display = ["node", "last_seq", "latest_verdict"]
     list_select_related = ["node", "latest_verdict"]
+
+
+@admin.register(SignatureNonce)
+class SignatureNonceAdmin(ReadOnlyAdmin):
+    list_display = ["key_id", "nonce", "expires_at"]
+    search_fields = ["key_id"]
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "status_code", "created_at", "expires_at"]

@@ -12,6 +12,7 @@ from network.attestation import (
     Appraisal,
     DeviceEvidence,
     NodeEvidence,
+    Policy,
     Severity,
     Status,
     devices_from_json,
@@ -51,20 +52,7 @@ def verdict_create(
     receipt, so judging late or again makes no report younger.
     """
     judged_by = policy.appraisal_policy()
-    appraisal = verify_evidence(
-        NodeEvidence(
-            nonce=attestation.challenge_id,
-            devices=devices,
-            inventory_signed=True,
-            gpu_class=node.gpu_class,
-            gpu_count=node.gpu_count,
-        ),
-        policy=judged_by,
-        now=attestation.received_at,
-        trust=trust_anchors(),
-        rims=manifest_store(),
-        caches=CACHES,
-    )
+    appraisal = _appraise(node, attestation, devices, judged_by)
     verdict = Verdict.objects.create(
         attestation=attestation,
         node_id=node.node_id,
@@ -87,19 +75,46 @@ def verdict_create(
         rejudge_of=rejudge_of,
     )
     _findings_write(verdict, appraisal)
-    verdict.ear_jwt = ear_sign(
-        ear_claims(
-            appraisal,
-            policy=judged_by,
-            issuer=settings.SITE_URL,
-            build=VERIFIER_BUILD,
-            nonce=attestation.challenge_id,
-            token_id=f"verdict-{verdict.pk}",
-            now_s=int(at.timestamp()),
-        )
-    )
-    verdict.save(update_fields=["ear_jwt"])
+    _token_write(verdict, appraisal, judged_by)
     return verdict
+
+
+def _appraise(
+    node: Node,
+    attestation: Attestation,
+    devices: tuple[DeviceEvidence, ...],
+    judged_by: Policy,
+) -> Appraisal:
+    evidence = NodeEvidence(
+        nonce=attestation.challenge_id,
+        devices=devices,
+        inventory_signed=True,
+        gpu_class=node.gpu_class,
+        gpu_count=node.gpu_count,
+    )
+    return verify_evidence(
+        evidence,
+        policy=judged_by,
+        now=attestation.received_at,
+        trust=trust_anchors(),
+        rims=manifest_store(),
+        caches=CACHES,
+    )
+
+
+def _token_write(verdict: Verdict, appraisal: Appraisal, judged_by: Policy) -> None:
+    """Sign the verdict as an EAR. Its id is in the token, so the row has to be there first."""
+    claims = ear_claims(
+        appraisal,
+        policy=judged_by,
+        issuer=settings.SITE_URL,
+        build=VERIFIER_BUILD,
+        nonce=verdict.attestation.challenge_id,
+        token_id=f"verdict-{verdict.pk}",
+        now_s=int(verdict.judged_at.timestamp()),
+    )
+    verdict.ear_jwt = ear_sign(claims)
+    verdict.save(update_fields=["ear_jwt"])
 
 
 @transaction.atomic
