@@ -20,6 +20,8 @@ from governance.actions.parameters import parameter_infos
 from governance.checks import CheckContext, CheckedAction, Finding, check_proposal
 from governance.models import Delegate, Proposal, ProposalAction, RoutineCall
 
+#: Solidity's panic code for taking from an empty list.
+PANIC_EMPTY_LIST = 0x31
 #: Delegates an address is compared with: the ones an attacker would imitate.
 KNOWN_DELEGATES = 100
 #: Words after a figure in prose that make it a claim about the actions.
@@ -200,15 +202,28 @@ def _chain_findings(actions: Sequence[DecodedAction]) -> list[Finding]:
                 to=action.target, data=action.calldata, sender=timelock, value_wei=action.value_wei
             )
         except ContractReverted as error:
-            findings.append(
-                Finding(
-                    "would_revert",
-                    "error",
-                    f"Action {action.index + 1} would fail: {revert_sentence(error)}",
-                    action.index,
-                )
-            )
+            findings.append(_revert_finding(action, error))
     return findings
+
+
+def _revert_finding(action: DecodedAction, error: ContractReverted) -> Finding:
+    # ``Governor.onlyGovernance`` takes the call from a queue that only ``execute`` fills; outside
+    # of an execution the queue is empty, whatever the call. So nothing can be told beforehand.
+    empty_queue = error.code == "Panic" and error.arguments.get("reason") == PANIC_EMPTY_LIST
+    if action.contract == "AlthingGovernor" and empty_queue:
+        return Finding(
+            "not_simulated",
+            "warning",
+            f"Action {action.index + 1} changes the governor itself. Such a call runs only within "
+            "an execution, so it could not be tried beforehand.",
+            action.index,
+        )
+    return Finding(
+        "would_revert",
+        "error",
+        f"Action {action.index + 1} would fail: {revert_sentence(error)}",
+        action.index,
+    )
 
 
 def _treasury_findings(actions: Sequence[DecodedAction]) -> list[Finding]:

@@ -7,7 +7,8 @@ from django.test import Client
 
 from chain.addresses import to_checksum
 from chain.contracts import contract
-from governance.actions.build import build_parameter_set
+from governance.actions.build import build_custom_call, build_parameter_set
+from governance.actions.preview import proposal_preview
 from governance.views.wizard import eligibility, writable_functions
 from network.models import Parameter
 from tests.governance.conftest import Dao
@@ -115,3 +116,19 @@ def test_preview_refuses_a_forged_request() -> None:
     response = client.post("/proposals/new/text/", {"text": "x"})
     assert response.status_code == 403
     assert b"open too long" in response.content
+
+
+def test_a_change_of_the_governor_itself_cannot_be_tried_and_is_not_refused(dao: Dao) -> None:
+    call = build_custom_call(
+        target=contract("AlthingGovernor").address, function="setVotingPeriod", args=["700"]
+    )
+    wrong = build_custom_call(
+        target=contract("AlthingGovernor").address, function="castVote", args=["1", 1]
+    )
+    found = {
+        (finding.code, finding.action_index, finding.severity)
+        for finding in proposal_preview([call, wrong], "# Longer votes\n\n700").findings
+    }
+    assert ("not_simulated", 0, "warning") in found
+    # Any other revert of the governor's still counts.
+    assert ("would_revert", 1, "error") in found
