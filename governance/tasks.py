@@ -1,9 +1,14 @@
 """Celery ticks. The database's rows hold the work; a tick twice or late changes nothing."""
 
+import logging
 from datetime import timedelta
 
 from celery import shared_task
 from django.core.cache import cache
+
+from chain.rpc.errors import RpcError
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between two rounds of housekeeping.
 HOUSEKEEPING_S = 3600
@@ -25,8 +30,12 @@ def transactions_tick() -> None:
     from chain import clock
     from governance.services import drafts, transactions
 
-    transactions.transactions_tick()
-    transactions.senders_fill()
+    try:
+        transactions.transactions_tick()
+        transactions.senders_fill()
+    except RpcError as error:
+        # The next tick asks again; the rows say when they were last looked at.
+        logger.warning("Watching transactions: the node: %s (%s)", error.detail, error.code)
     if cache.add("governance-housekeeping", 1, timeout=HOUSEKEEPING_S):
         transactions.transactions_expire(before=clock.now() - timedelta(days=KEEP_DAYS))
         drafts.drafts_expire()
