@@ -108,9 +108,8 @@ def policy_at(*, block_number: int) -> PolicySnapshot:
     for row in tightenings:
         tightened = parameters.get(row.parameter_id)
         if tightened is not None and row.in_force_at(at):
-            values[parameter.name] = value_tightened(
-                parameter, voted=values[parameter.name], tightened=row.to_value
-            )
+            name = tightened.name
+            values[name] = value_tightened(tightened, voted=values[name], tightened=row.to_value)
     sets = {set_id for _, set_ids in voted.values() for set_id in set_ids}
     moved = len(tightenings) + sum(row.lapses_at <= at for row in tightenings)
     return PolicySnapshot(

@@ -11,6 +11,8 @@ from network.selectors.policy import PolicySnapshot
 
 #: Seconds in which a person must have signed with two keys.
 KEYS_CHALLENGE_TTL_S = 600
+#: Seconds that an open key challenge must have left to be given again.
+KEYS_CHALLENGE_LEFT_S = 120
 #: Unanswered challenges a node may hold: a bound on what one node can make us store.
 OPEN_CHALLENGES_MAX = 20
 #: Seconds for which an expired, unanswered challenge is kept, so that a late answer is told
@@ -45,6 +47,9 @@ def challenge_issue(*, node: Node, policy: PolicySnapshot, at: datetime) -> Chal
 def key_challenge_issue(*, node: Node, keys_hash: bytes, at: datetime) -> Challenge:
     """Issue a challenge for the proof that keys belong to the node's operator.
 
+    Anybody may ask, so an open one for the same keys is given again: a stranger can neither
+    fill the table nor use up what the operator needs. Its nonce is no secret.
+
     Raises:
         Forbidden: ``node_exited``.
         Conflict: ``keys_hash_mismatch``: the registry holds another hash for this node.
@@ -53,6 +58,15 @@ def key_challenge_issue(*, node: Node, keys_hash: bytes, at: datetime) -> Challe
     if node.status == NodeStatus.EXITED:
         raise Forbidden("node_exited", "This node has left the network.")
     keys_hash_check(node=node, keys_hash=keys_hash)
+    open_one = Challenge.objects.filter(
+        node_id=node.node_id,
+        purpose=ChallengePurpose.KEYS,
+        keys_hash=keys_hash,
+        used_at=None,
+        expires_at__gt=at + timedelta(seconds=KEYS_CHALLENGE_LEFT_S),
+    ).first()
+    if open_one is not None:
+        return open_one
     return _issue(
         node=node,
         purpose=ChallengePurpose.KEYS,

@@ -40,7 +40,7 @@ def test_every_table_is_listed_and_read_only(make_node: MakeNode, staff: Client)
     node = make_node()
     assert node.attest().status_code == 201
     models = [model for model in admin.site._registry if model._meta.app_label == "network"]
-    assert len(models) == 13
+    assert len(models) == 15
     for model in models:
         name = f"network_{model._meta.model_name}"
         listed = staff.get(reverse(f"admin:{name}_changelist"))

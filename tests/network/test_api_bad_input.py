@@ -245,6 +245,17 @@ def test_a_node_cannot_make_us_store_challenges_without_end(make_node: MakeNode)
     assert Challenge.objects.filter(purpose="attest").count() == 20
 
 
+def test_strangers_cannot_use_up_the_operators_challenges(make_node: MakeNode) -> None:
+    node = make_node(proven=False)
+    body = {"ed25519": f"0x{node.public_key.hex()}"}
+    answers = [node.post_open("key-challenges", body).json()["nonce"] for _ in range(30)]
+    assert len(set(answers)) == 1
+    assert Challenge.objects.filter(purpose="keys").count() == 1
+    assert node.prove_keys().status_code == 201
+    # Answered once; the next proof needs another nonce.
+    assert node.post_open("key-challenges", body).json()["nonce"] not in answers
+
+
 def test_rates(make_node: MakeNode, settings: Any) -> None:
     node = make_node()
     rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] | {"node": "2/min"}
