@@ -146,6 +146,17 @@ class TestOpaque:
         assert opaque.mode == "unknown"
         assert not opaque.nvdec_disabled
 
+    @pytest.mark.parametrize(("flag", "mode"), [(0, "spt"), (1, "mpt"), (2, "ppcie")])
+    def test_all_gpus_of_a_node_run_in_one_mode(self, flag: int, mode: str) -> None:
+        field = struct.pack("<HH", OpaqueField.FEATURE_FLAG, 2)
+        assert field + bytes(2) in self.ORIGINAL
+        changed = self.ORIGINAL.replace(field + bytes(2), field + struct.pack("<H", flag))
+        first, second = signed_with_opaque(changed), gpu("another").evidence(NONCE)
+        appraisal = Judge()(first, second)
+        assert [device.mode for device in appraisal.devices] == [mode, "spt"]
+        assert codes(appraisal, None) == ({"node.mode_mixed"} if flag else set())
+        assert appraisal.accepted is (flag == 0)
+
     def test_a_measurement_of_a_running_decoder_is_not_waived(self) -> None:
         enabled = self.ORIGINAL.replace(
             struct.pack("<HHB", OpaqueField.NVDEC0_STATUS, 1, 0x55),
