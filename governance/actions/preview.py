@@ -52,8 +52,12 @@ class ProposalPreview:
         return any(finding.severity == "error" for finding in self.findings)
 
 
-def proposal_preview(calls: Sequence[BuiltCall], description: str) -> ProposalPreview:
+def proposal_preview(
+    calls: Sequence[BuiltCall], description: str, *, proposer: bytes | None = None
+) -> ProposalPreview:
     """Preview a proposal of these calls and this text (with its proposer suffix).
+
+    With a ``proposer``, whether that account could submit it now is among the findings.
 
     Reads the chain at its newest block: ``NetworkParameters.validate`` for parameter sets and a
     run of each call as the timelock.
@@ -82,7 +86,8 @@ def proposal_preview(calls: Sequence[BuiltCall], description: str) -> ProposalPr
     findings = [
         *_chain_findings(actions),
         *_treasury_findings(actions),
-        *_exists(new_id),
+        *(exists := _exists(new_id)),
+        *([] if exists else _proposer_findings(calls, description, proposer)),
         *check_proposal(checked, description, _context(checked, calls)),
     ]
     constitutional = _is_constitutional(calls)
@@ -224,6 +229,30 @@ def _revert_finding(action: DecodedAction, error: ContractReverted) -> Finding:
         f"Action {action.index + 1} would fail: {revert_sentence(error)}",
         action.index,
     )
+
+
+def _proposer_findings(
+    calls: Sequence[BuiltCall], description: str, proposer: bytes | None
+) -> list[Finding]:
+    """A trial run of ``propose`` itself. Only a warning: a draft may be handed to somebody else."""
+    if proposer is None or not calls:
+        return []
+    governor = contract("AlthingGovernor")
+    data = governor.encode(
+        "propose",
+        (
+            tuple(call.target for call in calls),
+            tuple(call.value_wei for call in calls),
+            tuple(call.calldata for call in calls),
+            description,
+        ),
+    )
+    try:
+        call_simulate(to=governor.address, data=data, sender=proposer)
+    except ContractReverted as error:
+        sentence = f"{to_checksum(proposer)} cannot submit this now: {revert_sentence(error)}"
+        return [Finding("cannot_propose", "warning", sentence)]
+    return []
 
 
 def _treasury_findings(actions: Sequence[DecodedAction]) -> list[Finding]:

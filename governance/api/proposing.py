@@ -87,7 +87,7 @@ class PreviewView(SessionView):
         description = description_compose(
             wanted["title"], wanted["description"], to_checksum(proposer) if proposer else ""
         )
-        preview = proposal_preview(calls, description)
+        preview = proposal_preview(calls, description, proposer=proposer)
         return Response(PreviewSerializer(preview_shape(preview)).data)
 
 

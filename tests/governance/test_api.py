@@ -163,6 +163,19 @@ def test_preview_finds_what_the_chain_would_refuse(dao: Dao, client: Client) -> 
     ]
 
 
+def test_preview_says_who_cannot_propose(dao: Dao, client: Client) -> None:
+    dao.index()
+
+    def findings(who: int) -> list[str]:
+        body = preview_body(proposer=dao.accounts[who].checksum)
+        shown = post(client, "/api/v1/proposals/preview/", body)
+        assert shown["blocked"] is False
+        return [finding["code"] for finding in shown["findings"]]
+
+    assert findings(0) == []
+    assert findings(14) == ["cannot_propose"]
+
+
 def test_preview_adds_payments_up(dao: Dao, client: Client) -> None:
     dao.index()
     pay = {"type": "transfer", "asset": "ALT", "amount_wei": str(150_000 * ALT)}
