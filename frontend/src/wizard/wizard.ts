@@ -20,6 +20,7 @@ class Wizard {
   private actions!: ActionList;
   private review: Review | null = null;
   private checkedAt = 0;
+  private moves = 0;
   private facts!: Facts;
   private readonly store: DraftStore;
   private readonly title = one<HTMLInputElement>("#proposal-title")!;
@@ -110,6 +111,7 @@ class Wizard {
   /** Moves to a step, if what comes before it is complete. */
   private async go(wanted: number, quiet = false): Promise<void> {
     this.problem.textContent = "";
+    const mine = ++this.moves;
     const target = Math.min(Math.max(wanted, 1), STEPS);
     for (let step = this.step; step < target; step++) {
       const stop = this.incomplete(step);
@@ -118,14 +120,14 @@ class Wizard {
       this.problem.textContent = stop;
       return;
     }
-    if (target === STEPS && !(await this.check())) {
-      this.show(4, quiet);
-      return;
-    }
+    const passed = target !== STEPS || (await this.check());
+    // Whoever went elsewhere while the check ran stays there.
+    if (mine !== this.moves) return;
+    if (!passed) return this.show(4, quiet);
     this.show(target, quiet);
     if (target === 4) await this.check();
     if (target === STEPS) this.reviewPut();
-    if (!this.store.isEmpty) this.store.change({ step: target });
+    if (!this.store.isEmpty) this.store.change({ step: this.step });
     await this.store.save();
   }
 
