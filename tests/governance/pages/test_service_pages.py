@@ -69,6 +69,11 @@ class TestAbout:
             changed_at=NOW,
         )
 
+    def test_the_immutable_numbers_come_from_the_deployment(self, client, changed, deployed):
+        words = text(client.get("/how-voting-works/"))
+        assert "Constitutional 1 min more" in words
+        assert "Voting period 1 d" in words
+
     def test_the_numbers_in_force(self, client, changed):
         words = text(client.get("/how-voting-works/"))
         assert "Voting period 1 d" in words
@@ -89,5 +94,6 @@ class TestAbout:
         term.save()
         assert "There is no guardian now." in text(client.get("/how-voting-works/"))
 
-    def test_before_any_deployment(self, client, chain_now):
+    def test_before_any_deployment(self, client, chain_now, settings, tmp_path):
+        settings.ALTHING_DEPLOYMENT = tmp_path / "none.json"
         assert "not deployed here yet" in text(client.get("/how-voting-works/"))
