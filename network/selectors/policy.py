@@ -102,14 +102,7 @@ def policy_at(*, block_number: int) -> PolicySnapshot:
     tightenings = list(
         ParameterTightening.objects.filter(block_number__lte=block_number, tightened_at__lte=at)
     )
-    values: dict[str, str] = {}
-    for key, parameter in parameters.items():
-        values[parameter.name] = voted[key][0] if key in voted else parameter.defined_value
-    for row in tightenings:
-        tightened = parameters.get(row.parameter_id)
-        if tightened is not None and row.in_force_at(at):
-            name = tightened.name
-            values[name] = value_tightened(tightened, voted=values[name], tightened=row.to_value)
+    values = _values(parameters, voted, [row for row in tightenings if row.in_force_at(at)])
     sets = {set_id for _, set_ids in voted.values() for set_id in set_ids}
     moved = len(tightenings) + sum(row.lapses_at <= at for row in tightenings)
     return PolicySnapshot(
@@ -120,6 +113,24 @@ def policy_at(*, block_number: int) -> PolicySnapshot:
         at=at,
         values=dict(sorted(values.items())),
     )
+
+
+def _values(
+    parameters: dict[bytes, Parameter],
+    voted: dict[bytes, tuple[str, set[int]]],
+    tightenings: list[ParameterTightening],
+) -> dict[str, str]:
+    """By name: the voted value, or the guardian's where a tightening is in force."""
+    values = {
+        parameter.name: voted[key][0] if key in voted else parameter.defined_value
+        for key, parameter in parameters.items()
+    }
+    for row in tightenings:
+        parameter = parameters[row.parameter_id]
+        values[parameter.name] = value_tightened(
+            parameter, voted=values[parameter.name], tightened=row.to_value
+        )
+    return values
 
 
 def changes_in_force(at: datetime) -> Q:
