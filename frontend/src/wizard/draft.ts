@@ -78,6 +78,7 @@ export class DraftStore {
   address(): void {
     const url = new URL(location.href);
     url.searchParams.delete("parameter");
+    url.searchParams.delete("action");
     url.searchParams.set("draft", this.draft.id);
     history.replaceState(null, "", url);
   }
