@@ -21,6 +21,7 @@ from chain.outbox import (
     signer_resume,
 )
 from chain.rpc.client import RpcClient
+from chain.rpc.errors import Transient
 from chain.sender.keys import key_from_private
 from chain.sender.loop import Sender, signer_ensure
 from tests.chain.conftest import FaultyTransport, Wallet, lose_reply
@@ -392,3 +393,85 @@ def test_at_most_eight_are_in_flight(
         rpc("evm_setAutomine", True)
     Sender(client=client, key=key).tick()
     assert TxIntent.objects.filter(state__in=[State.MINED, State.FINALIZED_OK]).count() == 10
+
+
+def test_one_final_by_depth_is_opened_again_by_a_deeper_reorganisation(
+    delegation: Any, client: RpcClient, key: Any, rpc: Any
+) -> None:
+    sender = Sender(client=client, key=key)
+    intent = submit(b"\x11" * 20)
+    sender.tick()
+    mine(rpc, 2)
+    sender.tick()
+    intent.refresh_from_db()
+    assert intent.state == State.FINALIZED_OK
+    rpc("anvil_reorg", 3, [])
+    sender.tick()
+    intent.refresh_from_db()
+    assert intent.state == State.BROADCAST
+    assert "reorganised away" in intent.history.last().detail
+    mine(rpc, 3)
+    TxAttempt.objects.update(last_sent_at="2020-01-01T00:00:00Z")
+    sender.tick()
+    mine(rpc, 3)
+    sender.tick()
+    intent.refresh_from_db()
+    assert intent.state == State.FINALIZED_OK
+    assert intent.attempts.count() == 1
+
+
+def test_one_overtaken_by_a_stranger_while_it_waits_is_cancelled(
+    delegation: Any, client: RpcClient, key: Any, rpc: Any
+) -> None:
+    rpc("evm_setAutomine", False)
+    try:
+        intent = submit(b"\x11" * 20)
+        sender = Sender(client=client, key=key)
+        sender.tick()
+        delegation(lambda intent: AlreadyDone("Somebody executed it."))
+        TxAttempt.objects.update(last_sent_at="2020-01-01T00:00:00Z")
+        sender.tick()
+        intent.refresh_from_db()
+        assert intent.obsolete_reason == "Somebody executed it."
+        sender.tick()
+        assert [a.kind for a in intent.attempts.all()] == ["normal", "cancel"]
+        mine(rpc, 4)
+        sender.tick()
+    finally:
+        rpc("evm_setAutomine", True)
+    intent.refresh_from_db()
+    assert intent.state == State.FINALIZED_CANCELED
+
+
+def test_a_node_that_is_away_moves_nothing(
+    delegation: Any, faulty: FaultyTransport, key: Any
+) -> None:
+    intent = submit(b"\x11" * 20)
+
+    def away(methods: list[str]) -> None:
+        raise Transient("no answer")
+
+    faulty.fault = away
+    with pytest.raises(Transient):
+        Sender(client=RpcClient(faulty, retries=0), key=key).tick()
+    intent.refresh_from_db()
+    assert intent.state == State.PLANNED
+
+
+def test_history_is_append_only_in_the_database(
+    delegation: Any, client: RpcClient, key: Any
+) -> None:
+    from django.db import DatabaseError, transaction
+
+    intent = submit(b"\x11" * 20)
+    Sender(client=client, key=key).tick()
+    event, attempt = intent.history.last(), intent.attempts.get()
+    assert event is not None
+    for act in (
+        event.delete,
+        lambda: event.save(),
+        attempt.delete,
+        lambda: TxAttempt.objects.filter(pk=attempt.pk).update(raw=b"\0"),
+    ):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            act()
