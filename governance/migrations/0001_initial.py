@@ -13,7 +13,6 @@ import chain.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -22,390 +21,727 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Delegate',
+            name="Delegate",
             fields=[
-                ('address', chain.fields.AddressField(editable=True, primary_key=True, serialize=False)),
-                ('power_wei', chain.fields.Uint256Field(db_index=True, default=0)),
-                ('delegators_count', models.PositiveIntegerField(default=0)),
-                ('first_changed_block', models.PositiveBigIntegerField()),
-                ('last_changed_block', models.PositiveBigIntegerField()),
-                ('last_changed_at', models.DateTimeField()),
+                (
+                    "address",
+                    chain.fields.AddressField(editable=True, primary_key=True, serialize=False),
+                ),
+                ("power_wei", chain.fields.Uint256Field(db_index=True, default=0)),
+                ("delegators_count", models.PositiveIntegerField(default=0)),
+                ("first_changed_block", models.PositiveBigIntegerField()),
+                ("last_changed_block", models.PositiveBigIntegerField()),
+                ("last_changed_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['-power_wei', 'address'],
+                "ordering": ["-power_wei", "address"],
             },
         ),
         migrations.CreateModel(
-            name='DiscussionBan',
+            name="DiscussionBan",
             fields=[
-                ('account', chain.fields.AddressField(editable=True, primary_key=True, serialize=False)),
-                ('reason', models.CharField(choices=[('scam', 'Scam'), ('spam', 'Spam'), ('offensive', 'Offensive'), ('duplicate', 'Duplicate')], max_length=12)),
-                ('banned_at', models.DateTimeField()),
+                (
+                    "account",
+                    chain.fields.AddressField(editable=True, primary_key=True, serialize=False),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("scam", "Scam"),
+                            ("spam", "Spam"),
+                            ("offensive", "Offensive"),
+                            ("duplicate", "Duplicate"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("banned_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='GuardianTerm',
+            name="GuardianTerm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('block_number', models.PositiveBigIntegerField()),
-                ('log_index', models.PositiveIntegerField()),
-                ('tx', chain.fields.Hash32Field(editable=True)),
-                ('changed_at', models.DateTimeField()),
-                ('guardian', chain.fields.AddressField(editable=True)),
-                ('until', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("block_number", models.PositiveBigIntegerField()),
+                ("log_index", models.PositiveIntegerField()),
+                ("tx", chain.fields.Hash32Field(editable=True)),
+                ("changed_at", models.DateTimeField()),
+                ("guardian", chain.fields.AddressField(editable=True)),
+                ("until", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['block_number', 'log_index'],
-                'abstract': False,
+                "ordering": ["block_number", "log_index"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='HiddenProposal',
+            name="HiddenProposal",
             fields=[
-                ('proposal_id', chain.fields.Uint256Field(primary_key=True, serialize=False)),
-                ('reason', models.CharField(choices=[('scam', 'Scam'), ('spam', 'Spam'), ('offensive', 'Offensive'), ('duplicate', 'Duplicate')], max_length=12)),
-                ('hidden_at', models.DateTimeField()),
+                ("proposal_id", chain.fields.Uint256Field(primary_key=True, serialize=False)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("scam", "Scam"),
+                            ("spam", "Spam"),
+                            ("offensive", "Offensive"),
+                            ("duplicate", "Duplicate"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("hidden_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Holder',
+            name="Holder",
             fields=[
-                ('address', chain.fields.AddressField(editable=True, primary_key=True, serialize=False)),
-                ('balance_wei', chain.fields.Uint256Field(db_index=True, default=0)),
-                ('delegate', chain.fields.AddressField(db_index=True, editable=True, null=True)),
-                ('delegated_at', models.DateTimeField(null=True)),
-                ('delegated_block', models.PositiveBigIntegerField(null=True)),
-                ('last_changed_block', models.PositiveBigIntegerField()),
+                (
+                    "address",
+                    chain.fields.AddressField(editable=True, primary_key=True, serialize=False),
+                ),
+                ("balance_wei", chain.fields.Uint256Field(db_index=True, default=0)),
+                ("delegate", chain.fields.AddressField(db_index=True, editable=True, null=True)),
+                ("delegated_at", models.DateTimeField(null=True)),
+                ("delegated_block", models.PositiveBigIntegerField(null=True)),
+                ("last_changed_block", models.PositiveBigIntegerField()),
             ],
             options={
-                'ordering': ['-balance_wei', 'address'],
+                "ordering": ["-balance_wei", "address"],
             },
         ),
         migrations.CreateModel(
-            name='KeeperNote',
+            name="KeeperNote",
             fields=[
-                ('proposal_id', chain.fields.Uint256Field(primary_key=True, serialize=False)),
-                ('step', models.CharField(blank=True, max_length=8)),
-                ('code', models.CharField(max_length=32)),
-                ('sentence', models.TextField()),
-                ('wait_until', models.DateTimeField(null=True)),
-                ('checked_at', models.DateTimeField()),
+                ("proposal_id", chain.fields.Uint256Field(primary_key=True, serialize=False)),
+                ("step", models.CharField(blank=True, max_length=8)),
+                ("code", models.CharField(max_length=32)),
+                ("sentence", models.TextField()),
+                ("wait_until", models.DateTimeField(null=True)),
+                ("checked_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='TransactionSender',
+            name="TransactionSender",
             fields=[
-                ('transaction_hash', chain.fields.Hash32Field(editable=True, primary_key=True, serialize=False)),
-                ('sender', chain.fields.AddressField(editable=True)),
+                (
+                    "transaction_hash",
+                    chain.fields.Hash32Field(editable=True, primary_key=True, serialize=False),
+                ),
+                ("sender", chain.fields.AddressField(editable=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Comment',
+            name="Comment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('proposal_id', chain.fields.Uint256Field(db_index=True)),
-                ('author', chain.fields.AddressField(db_index=True, editable=True)),
-                ('body', models.TextField()),
-                ('created_at', models.DateTimeField()),
-                ('edited_at', models.DateTimeField(null=True)),
-                ('deleted_at', models.DateTimeField(null=True)),
-                ('hidden_reason', models.CharField(blank=True, choices=[('scam', 'Scam'), ('spam', 'Spam'), ('offensive', 'Offensive'), ('duplicate', 'Duplicate')], max_length=12)),
-                ('hidden_at', models.DateTimeField(null=True)),
-                ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replies', to='governance.comment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("proposal_id", chain.fields.Uint256Field(db_index=True)),
+                ("author", chain.fields.AddressField(db_index=True, editable=True)),
+                ("body", models.TextField()),
+                ("created_at", models.DateTimeField()),
+                ("edited_at", models.DateTimeField(null=True)),
+                ("deleted_at", models.DateTimeField(null=True)),
+                (
+                    "hidden_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("scam", "Scam"),
+                            ("spam", "Spam"),
+                            ("offensive", "Offensive"),
+                            ("duplicate", "Duplicate"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("hidden_at", models.DateTimeField(null=True)),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="replies",
+                        to="governance.comment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at', 'pk'],
+                "ordering": ["created_at", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Draft',
+            name="Draft",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('account', chain.fields.AddressField(db_index=True, editable=True, null=True)),
-                ('owner_token', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('title', models.CharField(blank=True, max_length=256)),
-                ('description', models.TextField(blank=True)),
-                ('actions', models.JSONField(blank=True, default=list)),
-                ('step', models.PositiveSmallIntegerField(default=1)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("account", chain.fields.AddressField(db_index=True, editable=True, null=True)),
+                ("owner_token", models.CharField(blank=True, db_index=True, max_length=64)),
+                ("title", models.CharField(blank=True, max_length=256)),
+                ("description", models.TextField(blank=True)),
+                ("actions", models.JSONField(blank=True, default=list)),
+                ("step", models.PositiveSmallIntegerField(default=1)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['-updated_at'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('account__isnull', False), models.Q(('owner_token', ''), _negated=True), _connector='OR'), name='draft_has_owner')],
+                "ordering": ["-updated_at"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("account__isnull", False),
+                            models.Q(("owner_token", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="draft_has_owner",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='GovernorSettingChange',
+            name="GovernorSettingChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('block_number', models.PositiveBigIntegerField()),
-                ('log_index', models.PositiveIntegerField()),
-                ('tx', chain.fields.Hash32Field(editable=True)),
-                ('changed_at', models.DateTimeField()),
-                ('name', models.CharField(max_length=32)),
-                ('old_value', chain.fields.Uint256Field()),
-                ('new_value', chain.fields.Uint256Field()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("block_number", models.PositiveBigIntegerField()),
+                ("log_index", models.PositiveIntegerField()),
+                ("tx", chain.fields.Hash32Field(editable=True)),
+                ("changed_at", models.DateTimeField()),
+                ("name", models.CharField(max_length=32)),
+                ("old_value", chain.fields.Uint256Field()),
+                ("new_value", chain.fields.Uint256Field()),
             ],
             options={
-                'ordering': ['block_number', 'log_index'],
-                'abstract': False,
-                'indexes': [models.Index(fields=['name', 'block_number', 'log_index'], name='governance__name_5872fb_idx')],
+                "ordering": ["block_number", "log_index"],
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["name", "block_number", "log_index"],
+                        name="governance__name_5872fb_idx",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='KeeperSwitch',
+            name="KeeperSwitch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('paused', models.BooleanField()),
-                ('reason', models.CharField(max_length=500)),
-                ('changed_at', models.DateTimeField()),
-                ('changed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("paused", models.BooleanField()),
+                ("reason", models.CharField(max_length=500)),
+                ("changed_at", models.DateTimeField()),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
-                'permissions': [('switch_keeper', 'Can pause and resume the keeper')],
-                'get_latest_by': 'pk',
+                "ordering": ["-pk"],
+                "permissions": [("switch_keeper", "Can pause and resume the keeper")],
+                "get_latest_by": "pk",
             },
         ),
         migrations.CreateModel(
-            name='ModerationAction',
+            name="ModerationAction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('act', models.CharField(choices=[('hide', 'Hidden'), ('unhide_request', 'Asked to show again'), ('unhide', 'Shown again'), ('ban', 'Banned from discussion'), ('unban', 'Allowed back'), ('dismiss', 'Report dismissed')], max_length=16)),
-                ('subject_kind', models.CharField(choices=[('proposal', 'Proposal'), ('comment', 'Comment'), ('account', 'Account')], max_length=12)),
-                ('subject_id', models.CharField(db_index=True, max_length=80)),
-                ('proposal_id', chain.fields.Uint256Field(null=True)),
-                ('reason', models.CharField(blank=True, choices=[('scam', 'Scam'), ('spam', 'Spam'), ('offensive', 'Offensive'), ('duplicate', 'Duplicate')], max_length=12)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('moderator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "act",
+                    models.CharField(
+                        choices=[
+                            ("hide", "Hidden"),
+                            ("unhide_request", "Asked to show again"),
+                            ("unhide", "Shown again"),
+                            ("ban", "Banned from discussion"),
+                            ("unban", "Allowed back"),
+                            ("dismiss", "Report dismissed"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "subject_kind",
+                    models.CharField(
+                        choices=[
+                            ("proposal", "Proposal"),
+                            ("comment", "Comment"),
+                            ("account", "Account"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("subject_id", models.CharField(db_index=True, max_length=80)),
+                ("proposal_id", chain.fields.Uint256Field(null=True)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("scam", "Scam"),
+                            ("spam", "Spam"),
+                            ("offensive", "Offensive"),
+                            ("duplicate", "Duplicate"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField(db_index=True)),
+                (
+                    "moderator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-pk'],
-                'permissions': [('moderate', 'Can moderate the discussion')],
+                "ordering": ["-created_at", "-pk"],
+                "permissions": [("moderate", "Can moderate the discussion")],
             },
         ),
         migrations.CreateModel(
-            name='PendingTransaction',
+            name="PendingTransaction",
             fields=[
-                ('transaction_hash', chain.fields.Hash32Field(editable=True, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(max_length=16)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('mined', 'Mined'), ('indexed', 'Indexed'), ('finalized', 'Finalised'), ('reverted', 'Reverted'), ('replaced', 'Replaced'), ('dropped', 'Dropped')], default='pending', max_length=12)),
-                ('sender', chain.fields.AddressField(db_index=True, editable=True, null=True)),
-                ('nonce', models.PositiveBigIntegerField(null=True)),
-                ('to', chain.fields.AddressField(editable=True, null=True)),
-                ('block_number', models.PositiveBigIntegerField(null=True)),
-                ('block_hash', chain.fields.Hash32Field(editable=True, null=True)),
-                ('replaced_by', chain.fields.Hash32Field(editable=True, null=True)),
-                ('proposal_id', chain.fields.Uint256Field(null=True)),
-                ('sentence', models.TextField(blank=True)),
-                ('submitted_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField(null=True)),
-                ('checked_at', models.DateTimeField(null=True)),
+                (
+                    "transaction_hash",
+                    chain.fields.Hash32Field(editable=True, primary_key=True, serialize=False),
+                ),
+                ("purpose", models.CharField(max_length=16)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("mined", "Mined"),
+                            ("indexed", "Indexed"),
+                            ("finalized", "Finalised"),
+                            ("reverted", "Reverted"),
+                            ("replaced", "Replaced"),
+                            ("dropped", "Dropped"),
+                        ],
+                        default="pending",
+                        max_length=12,
+                    ),
+                ),
+                ("sender", chain.fields.AddressField(db_index=True, editable=True, null=True)),
+                ("nonce", models.PositiveBigIntegerField(null=True)),
+                ("to", chain.fields.AddressField(editable=True, null=True)),
+                ("block_number", models.PositiveBigIntegerField(null=True)),
+                ("block_hash", chain.fields.Hash32Field(editable=True, null=True)),
+                ("replaced_by", chain.fields.Hash32Field(editable=True, null=True)),
+                ("proposal_id", chain.fields.Uint256Field(null=True)),
+                ("sentence", models.TextField(blank=True)),
+                ("submitted_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField(null=True)),
+                ("checked_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['-submitted_at'],
-                'indexes': [models.Index(fields=['state', 'checked_at'], name='governance__state_795761_idx')],
+                "ordering": ["-submitted_at"],
+                "indexes": [
+                    models.Index(
+                        fields=["state", "checked_at"], name="governance__state_795761_idx"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Proposal',
+            name="Proposal",
             fields=[
-                ('proposal_id', chain.fields.Uint256Field(primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('proposer', chain.fields.AddressField(db_index=True, editable=True)),
-                ('title', models.CharField(blank=True, max_length=256)),
-                ('description', models.TextField(blank=True)),
-                ('description_raw', chain.fields.BytesField(null=True)),
-                ('description_hash', chain.fields.Hash32Field(editable=True)),
-                ('kind', models.CharField(choices=[('parameter', 'Parameter'), ('treasury', 'Treasury'), ('custom', 'Custom call'), ('constitutional', 'Constitutional')], max_length=16)),
-                ('is_constitutional', models.BooleanField(default=False)),
-                ('snapshot_at', models.DateTimeField()),
-                ('deadline_at', models.DateTimeField(db_index=True)),
-                ('eta_at', models.DateTimeField(null=True)),
-                ('executable_at', models.DateTimeField(null=True)),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('created_block', models.PositiveBigIntegerField()),
-                ('created_log_index', models.PositiveIntegerField()),
-                ('created_tx', chain.fields.Hash32Field(db_index=True, editable=True)),
-                ('queued_at', models.DateTimeField(null=True)),
-                ('queued_tx', chain.fields.Hash32Field(editable=True, null=True)),
-                ('executed_at', models.DateTimeField(null=True)),
-                ('executed_block', models.PositiveBigIntegerField(null=True)),
-                ('executed_tx', chain.fields.Hash32Field(db_index=True, editable=True, null=True)),
-                ('canceled_at', models.DateTimeField(null=True)),
-                ('canceled_tx', chain.fields.Hash32Field(editable=True, null=True)),
-                ('for_wei', chain.fields.Uint256Field(default=0)),
-                ('against_wei', chain.fields.Uint256Field(default=0)),
-                ('abstain_wei', chain.fields.Uint256Field(default=0)),
-                ('quorum_wei', chain.fields.Uint256Field(null=True)),
-                ('timelock_operation_id', chain.fields.Hash32Field(db_index=True, editable=True)),
-                ('chain_state', models.PositiveSmallIntegerField(null=True)),
-                ('chain_state_block', models.PositiveBigIntegerField(null=True)),
-                ('state_mismatch', models.BooleanField(default=False)),
-                ('due_at', models.DateTimeField(db_index=True, null=True)),
+                ("proposal_id", chain.fields.Uint256Field(primary_key=True, serialize=False)),
+                ("number", models.PositiveIntegerField()),
+                ("proposer", chain.fields.AddressField(db_index=True, editable=True)),
+                ("title", models.CharField(blank=True, max_length=256)),
+                ("description", models.TextField(blank=True)),
+                ("description_raw", chain.fields.BytesField(null=True)),
+                ("description_hash", chain.fields.Hash32Field(editable=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("parameter", "Parameter"),
+                            ("treasury", "Treasury"),
+                            ("custom", "Custom call"),
+                            ("constitutional", "Constitutional"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("is_constitutional", models.BooleanField(default=False)),
+                ("snapshot_at", models.DateTimeField()),
+                ("deadline_at", models.DateTimeField(db_index=True)),
+                ("eta_at", models.DateTimeField(null=True)),
+                ("executable_at", models.DateTimeField(null=True)),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("created_block", models.PositiveBigIntegerField()),
+                ("created_log_index", models.PositiveIntegerField()),
+                ("created_tx", chain.fields.Hash32Field(db_index=True, editable=True)),
+                ("queued_at", models.DateTimeField(null=True)),
+                ("queued_tx", chain.fields.Hash32Field(editable=True, null=True)),
+                ("executed_at", models.DateTimeField(null=True)),
+                ("executed_block", models.PositiveBigIntegerField(null=True)),
+                ("executed_tx", chain.fields.Hash32Field(db_index=True, editable=True, null=True)),
+                ("canceled_at", models.DateTimeField(null=True)),
+                ("canceled_tx", chain.fields.Hash32Field(editable=True, null=True)),
+                ("for_wei", chain.fields.Uint256Field(default=0)),
+                ("against_wei", chain.fields.Uint256Field(default=0)),
+                ("abstain_wei", chain.fields.Uint256Field(default=0)),
+                ("quorum_wei", chain.fields.Uint256Field(null=True)),
+                ("timelock_operation_id", chain.fields.Hash32Field(db_index=True, editable=True)),
+                ("chain_state", models.PositiveSmallIntegerField(null=True)),
+                ("chain_state_block", models.PositiveBigIntegerField(null=True)),
+                ("state_mismatch", models.BooleanField(default=False)),
+                ("due_at", models.DateTimeField(db_index=True, null=True)),
             ],
             options={
-                'ordering': ['-number'],
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['created_block', 'created_log_index'], name='governance__created_aeaa41_idx'), models.Index(fields=['kind', 'number'], name='governance__kind_b42526_idx')],
-                'constraints': [models.UniqueConstraint(deferrable=django.db.models.constraints.Deferrable['DEFERRED'], fields=('number',), name='proposal_number_unique')],
+                "ordering": ["-number"],
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        fields=["created_block", "created_log_index"],
+                        name="governance__created_aeaa41_idx",
+                    ),
+                    models.Index(fields=["kind", "number"], name="governance__kind_b42526_idx"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
+                        fields=("number",),
+                        name="proposal_number_unique",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ProposalAction',
+            name="ProposalAction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.PositiveSmallIntegerField()),
-                ('target', chain.fields.AddressField(db_index=True, editable=True)),
-                ('value_wei', chain.fields.Uint256Field(default=0)),
-                ('calldata', chain.fields.BytesField()),
-                ('kind', models.CharField(max_length=24)),
-                ('function', models.CharField(blank=True, max_length=128)),
-                ('args', models.JSONField(blank=True, default=dict)),
-                ('summary', models.TextField(blank=True)),
-                ('is_dangerous', models.BooleanField(default=False)),
-                ('is_routine', models.BooleanField(default=False)),
-                ('parameters', models.JSONField(blank=True, default=list)),
-                ('recipient', chain.fields.AddressField(editable=True, null=True)),
-                ('amount_wei', chain.fields.Uint256Field(null=True)),
-                ('proposal', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='actions', to='governance.proposal')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("index", models.PositiveSmallIntegerField()),
+                ("target", chain.fields.AddressField(db_index=True, editable=True)),
+                ("value_wei", chain.fields.Uint256Field(default=0)),
+                ("calldata", chain.fields.BytesField()),
+                ("kind", models.CharField(max_length=24)),
+                ("function", models.CharField(blank=True, max_length=128)),
+                ("args", models.JSONField(blank=True, default=dict)),
+                ("summary", models.TextField(blank=True)),
+                ("is_dangerous", models.BooleanField(default=False)),
+                ("is_routine", models.BooleanField(default=False)),
+                ("parameters", models.JSONField(blank=True, default=list)),
+                ("recipient", chain.fields.AddressField(editable=True, null=True)),
+                ("amount_wei", chain.fields.Uint256Field(null=True)),
+                (
+                    "proposal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="actions",
+                        to="governance.proposal",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['index'],
+                "ordering": ["index"],
             },
         ),
         migrations.CreateModel(
-            name='Report',
+            name="Report",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject_kind', models.CharField(choices=[('proposal', 'Proposal'), ('comment', 'Comment'), ('account', 'Account')], max_length=12)),
-                ('proposal_id', chain.fields.Uint256Field(null=True)),
-                ('reporter', chain.fields.AddressField(editable=True)),
-                ('reason', models.CharField(choices=[('scam', 'Scam'), ('spam', 'Spam'), ('offensive', 'Offensive'), ('duplicate', 'Duplicate')], max_length=12)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField()),
-                ('settled_at', models.DateTimeField(db_index=True, null=True)),
-                ('outcome', models.CharField(blank=True, max_length=12)),
-                ('comment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='governance.comment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "subject_kind",
+                    models.CharField(
+                        choices=[
+                            ("proposal", "Proposal"),
+                            ("comment", "Comment"),
+                            ("account", "Account"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("proposal_id", chain.fields.Uint256Field(null=True)),
+                ("reporter", chain.fields.AddressField(editable=True)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("scam", "Scam"),
+                            ("spam", "Spam"),
+                            ("offensive", "Offensive"),
+                            ("duplicate", "Duplicate"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField()),
+                ("settled_at", models.DateTimeField(db_index=True, null=True)),
+                ("outcome", models.CharField(blank=True, max_length=12)),
+                (
+                    "comment",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reports",
+                        to="governance.comment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at'],
+                "ordering": ["created_at"],
             },
         ),
         migrations.CreateModel(
-            name='RoutineCall',
+            name="RoutineCall",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('block_number', models.PositiveBigIntegerField()),
-                ('log_index', models.PositiveIntegerField()),
-                ('tx', chain.fields.Hash32Field(editable=True)),
-                ('changed_at', models.DateTimeField()),
-                ('target', chain.fields.AddressField(editable=True)),
-                ('selector', chain.fields.BytesField(max_length=4)),
-                ('allowed', models.BooleanField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("block_number", models.PositiveBigIntegerField()),
+                ("log_index", models.PositiveIntegerField()),
+                ("tx", chain.fields.Hash32Field(editable=True)),
+                ("changed_at", models.DateTimeField()),
+                ("target", chain.fields.AddressField(editable=True)),
+                ("selector", chain.fields.BytesField(max_length=4)),
+                ("allowed", models.BooleanField()),
             ],
             options={
-                'ordering': ['block_number', 'log_index'],
-                'abstract': False,
-                'indexes': [models.Index(fields=['target', 'block_number', 'log_index'], name='governance__target_69259f_idx')],
+                "ordering": ["block_number", "log_index"],
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        fields=["target", "block_number", "log_index"],
+                        name="governance__target_69259f_idx",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TimelockOperation',
+            name="TimelockOperation",
             fields=[
-                ('operation_id', chain.fields.Hash32Field(editable=True, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('scheduled', 'Scheduled'), ('done', 'Done'), ('canceled', 'Canceled')], max_length=12)),
-                ('calls_count', models.PositiveSmallIntegerField()),
-                ('delay_s', models.PositiveBigIntegerField()),
-                ('scheduled_at', models.DateTimeField()),
-                ('ready_at', models.DateTimeField()),
-                ('scheduled_block', models.PositiveBigIntegerField()),
-                ('scheduled_tx', chain.fields.Hash32Field(editable=True)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('done_tx', chain.fields.Hash32Field(editable=True, null=True)),
-                ('canceled_at', models.DateTimeField(null=True)),
-                ('canceled_tx', chain.fields.Hash32Field(editable=True, null=True)),
-                ('proposal', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='operations', to='governance.proposal')),
+                (
+                    "operation_id",
+                    chain.fields.Hash32Field(editable=True, primary_key=True, serialize=False),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("scheduled", "Scheduled"),
+                            ("done", "Done"),
+                            ("canceled", "Canceled"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("calls_count", models.PositiveSmallIntegerField()),
+                ("delay_s", models.PositiveBigIntegerField()),
+                ("scheduled_at", models.DateTimeField()),
+                ("ready_at", models.DateTimeField()),
+                ("scheduled_block", models.PositiveBigIntegerField()),
+                ("scheduled_tx", chain.fields.Hash32Field(editable=True)),
+                ("done_at", models.DateTimeField(null=True)),
+                ("done_tx", chain.fields.Hash32Field(editable=True, null=True)),
+                ("canceled_at", models.DateTimeField(null=True)),
+                ("canceled_tx", chain.fields.Hash32Field(editable=True, null=True)),
+                (
+                    "proposal",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="operations",
+                        to="governance.proposal",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-scheduled_block'],
+                "ordering": ["-scheduled_block"],
             },
         ),
         migrations.CreateModel(
-            name='UnhideRequest',
+            name="UnhideRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject_kind', models.CharField(choices=[('proposal', 'Proposal'), ('comment', 'Comment'), ('account', 'Account')], max_length=12)),
-                ('subject_id', models.CharField(max_length=80)),
-                ('requested_at', models.DateTimeField()),
-                ('note', models.CharField(max_length=500)),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "subject_kind",
+                    models.CharField(
+                        choices=[
+                            ("proposal", "Proposal"),
+                            ("comment", "Comment"),
+                            ("account", "Account"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("subject_id", models.CharField(max_length=80)),
+                ("requested_at", models.DateTimeField()),
+                ("note", models.CharField(max_length=500)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Vote',
+            name="Vote",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('voter', chain.fields.AddressField(db_index=True, editable=True)),
-                ('support', models.PositiveSmallIntegerField()),
-                ('weight_wei', chain.fields.Uint256Field()),
-                ('for_wei', chain.fields.Uint256Field(default=0)),
-                ('against_wei', chain.fields.Uint256Field(default=0)),
-                ('abstain_wei', chain.fields.Uint256Field(default=0)),
-                ('reason', models.TextField(blank=True)),
-                ('params', chain.fields.BytesField(blank=True, default=bytes)),
-                ('block_number', models.PositiveBigIntegerField()),
-                ('log_index', models.PositiveIntegerField()),
-                ('tx', chain.fields.Hash32Field(editable=True)),
-                ('voted_at', models.DateTimeField()),
-                ('proposal', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='votes', to='governance.proposal')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("voter", chain.fields.AddressField(db_index=True, editable=True)),
+                ("support", models.PositiveSmallIntegerField()),
+                ("weight_wei", chain.fields.Uint256Field()),
+                ("for_wei", chain.fields.Uint256Field(default=0)),
+                ("against_wei", chain.fields.Uint256Field(default=0)),
+                ("abstain_wei", chain.fields.Uint256Field(default=0)),
+                ("reason", models.TextField(blank=True)),
+                ("params", chain.fields.BytesField(blank=True, default=bytes)),
+                ("block_number", models.PositiveBigIntegerField()),
+                ("log_index", models.PositiveIntegerField()),
+                ("tx", chain.fields.Hash32Field(editable=True)),
+                ("voted_at", models.DateTimeField()),
+                (
+                    "proposal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="votes",
+                        to="governance.proposal",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['block_number', 'log_index'],
+                "ordering": ["block_number", "log_index"],
             },
         ),
         migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(fields=['proposal_id', 'created_at'], name='governance__proposa_c59296_idx'),
+            model_name="comment",
+            index=models.Index(
+                fields=["proposal_id", "created_at"], name="governance__proposa_c59296_idx"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='keeperswitch',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='8f25d0c0986865df4d19f59e0f3cdf5cf345d2aa', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_022ea', table='governance_keeperswitch', when='BEFORE')),
+            model_name="keeperswitch",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="8f25d0c0986865df4d19f59e0f3cdf5cf345d2aa",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_022ea",
+                    table="governance_keeperswitch",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='moderationaction',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='99a5eca226e827c8d1046e19a92a426e8f4a3d1f', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_a942d', table='governance_moderationaction', when='BEFORE')),
+            model_name="moderationaction",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="99a5eca226e827c8d1046e19a92a426e8f4a3d1f",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_a942d",
+                    table="governance_moderationaction",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='proposalaction',
-            constraint=models.UniqueConstraint(fields=('proposal', 'index'), name='action_index_unique'),
+            model_name="proposalaction",
+            constraint=models.UniqueConstraint(
+                fields=("proposal", "index"), name="action_index_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.UniqueConstraint(condition=models.Q(('comment__isnull', False)), fields=('comment', 'reporter'), name='report_comment_once'),
+            model_name="report",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("comment__isnull", False)),
+                fields=("comment", "reporter"),
+                name="report_comment_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.UniqueConstraint(condition=models.Q(('comment__isnull', True)), fields=('proposal_id', 'reporter'), name='report_proposal_once'),
+            model_name="report",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("comment__isnull", True)),
+                fields=("proposal_id", "reporter"),
+                name="report_proposal_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='unhiderequest',
-            constraint=models.UniqueConstraint(fields=('subject_kind', 'subject_id'), name='unhide_request_once'),
+            model_name="unhiderequest",
+            constraint=models.UniqueConstraint(
+                fields=("subject_kind", "subject_id"), name="unhide_request_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='vote',
-            index=models.Index(fields=['proposal', '-weight_wei'], name='governance__proposa_8e7bb9_idx'),
+            model_name="vote",
+            index=models.Index(
+                fields=["proposal", "-weight_wei"], name="governance__proposa_8e7bb9_idx"
+            ),
         ),
         migrations.AddIndex(
-            model_name='vote',
-            index=models.Index(fields=['voter', '-block_number'], name='governance__voter_d94a14_idx'),
+            model_name="vote",
+            index=models.Index(
+                fields=["voter", "-block_number"], name="governance__voter_d94a14_idx"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.UniqueConstraint(fields=('proposal', 'block_number', 'log_index'), name='vote_log_unique'),
+            model_name="vote",
+            constraint=models.UniqueConstraint(
+                fields=("proposal", "block_number", "log_index"), name="vote_log_unique"
+            ),
         ),
     ]
