@@ -15,15 +15,9 @@ from psycopg import sql
 
 from config.embedded import AnvilServer, Supervisor
 from demo.chain import LocalChain
+from demo.episodes import DAY_S, EPISODES, HISTORY_DAYS
 from demo.fleet import fleet_register, fleet_trouble
-from demo.history import (
-    DAY_S,
-    EPISODES,
-    HISTORY_DAYS,
-    Parliament,
-    history_play,
-    parliament_found,
-)
+from demo.history import Parliament, history_play, parliament_found
 from demo.keys import ear_key_make, keeper_make
 from demo.settings import ACCOUNTS, BASE_DIR, DemoFolder, environment
 

@@ -6,8 +6,9 @@ from types import TracebackType
 
 from demo.build import World
 from demo.chain import ActorReverted
+from demo.episodes import Episode, calls, parameter, pay_alt
 from demo.fleet import Fleet
-from demo.history import Episode, Proposal, calls, parameter, pay_alt
+from demo.history import Proposal
 
 LOGGER = logging.getLogger(__name__)
 LOOK_EVERY_S = 10.0

@@ -20,8 +20,8 @@ from playwright.sync_api import Browser
 
 from demo.browser import Wallet, browser_open
 from demo.build import World
+from demo.episodes import key_of
 from demo.fleet import Fleet
-from demo.history import key_of
 from demo.processes import Processes
 from demo.visitor import Visitor
 

@@ -8,7 +8,8 @@ from playwright.sync_api import Browser
 
 from demo.browser import Wallet, browser_open, chromium_path
 from demo.build import World, engines_run, world_build
-from demo.history import Episode, Proposal, calls, pay_alt
+from demo.episodes import Episode, calls, pay_alt
+from demo.history import Proposal
 from demo.processes import Processes, start_site
 from demo.settings import BASE_DIR, DemoFolder, web_port
 from demo.visitor import Visitor
