@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model, Q, QuerySet
 
 
@@ -41,7 +41,7 @@ def keyset_page(
     if values is not None:
         try:
             queryset = queryset.filter(_after(directed, values))
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError, ValidationError) as error:
             raise BadRequest("This page's cursor belongs to another list.") from error
     rows = list(queryset.order_by(*directed)[: size + 1])
     more, rows = len(rows) > size, rows[:size]
@@ -100,7 +100,10 @@ def _cursor_read(cursor: str, keys: int) -> tuple[bool, list[Any]]:
 def _decode(item: dict[str, str]) -> Any:
     ((kind, text),) = item.items()
     if kind == "t":
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError(text)
+        return moment
     if kind == "b":
         return bytes.fromhex(text)
     if kind == "i" and len(text) <= 80:

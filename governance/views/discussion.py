@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from governance.errors import GovernanceError, SignInRequired
+from governance.errors import GovernanceError, InputInvalid, SignInRequired
 from governance.markdown import render_markdown
 from governance.models import Comment, DiscussionBan, Proposal
 from governance.models.discussion import Reason
@@ -80,9 +80,9 @@ def comment_post(request: HttpRequest, number: int) -> HttpResponse:
     """Write a comment or a reply, then show the discussion. Nothing typed is lost on an error."""
     proposal = get_object_or_404(Proposal, number=number)
     form = WordsForm(request.POST)
-    form.is_valid()
-    wanted = form.cleaned_data
+    wanted = form.cleaned_data if form.is_valid() else {}
     try:
+        _readable(form)
         comment = comment_add(
             account=_account(request),
             proposal_id=proposal.pk,
@@ -112,10 +112,10 @@ def report_post(request: HttpRequest, number: int) -> HttpResponse:
     """Ask the moderators to look at a comment, or at the proposal's words."""
     proposal = get_object_or_404(Proposal, number=number)
     form = ReportForm(request.POST)
-    form.is_valid()
-    wanted = form.cleaned_data
+    wanted = form.cleaned_data if form.is_valid() else {}
     comment = wanted.get("comment")
     try:
+        _readable(form)
         report_make(
             account=_account(request),
             reason=wanted.get("reason", ""),
@@ -127,6 +127,12 @@ def report_post(request: HttpRequest, number: int) -> HttpResponse:
         return _refused(request, proposal, error, {})
     messages.success(request, "Thank you. The moderators will look; what they do is in the log.")
     return _discussion_redirect(proposal, "discussion")
+
+
+def _readable(form: forms.Form) -> None:
+    """Refuse a form with a field that cannot be read: guessing would post somewhere else."""
+    for name, errors in form.errors.items():
+        raise InputInvalid(f"{name}: {errors[0]}", code="form_invalid")
 
 
 def _account(request: HttpRequest) -> bytes:

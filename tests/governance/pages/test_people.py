@@ -272,6 +272,17 @@ class TestDiscussion:
         assert client.post("/proposals/1/report/", {"reason": "boring"}).status_code == 400
         assert Report.objects.get().reporter == account(3)
 
+    @pytest.mark.parametrize("parent", ["x", "-1", "0", "9" * 30])
+    def test_a_reply_to_nothing_readable_is_not_posted_elsewhere(self, sign_in, proposal, parent):
+        client = sign_in(account(3))
+        response = client.post("/proposals/1/comments/", {"body": "words", "parent": parent})
+        assert response.status_code == 400
+        assert ">words</textarea>" in response.content.decode()
+        assert not Comment.objects.exists()
+        report = client.post("/proposals/1/report/", {"reason": "scam", "comment": parent})
+        assert report.status_code == 400
+        assert not Report.objects.exists()
+
     def test_posting_needs_the_csrf_token(self, proposal, sign_in):
         client = sign_in(account(3))
         client.handler.enforce_csrf_checks = True
