@@ -93,6 +93,7 @@ contract ParametersHandler {
         if (direction == INetworkParameters.Direction.None) return;
         uint256 value = _moved(key, steps, direction == INetworkParameters.Direction.Up);
         bytes32 before = _parameters.get(key);
+        _observePast(key);
         vm.prank(_guardian);
         try _parameters.tighten(key, bytes32(value)) {
             _requireLiveGuardian();
@@ -113,6 +114,7 @@ contract ParametersHandler {
         bytes32[] memory before = new bytes32[](keys.length);
         for (uint256 i = 0; i < keys.length; ++i) {
             before[i] = _parameters.getVoted(keys[i]);
+            _observePast(keys[i]);
         }
         vm.prank(_timelock);
         try _parameters.set(keys, before, values) {
@@ -152,6 +154,12 @@ contract ParametersHandler {
             bytes32 key = _keys[(seed >> (i * 8)) % _keys.length];
             observations.push(Observation(key, uint48(block.timestamp), _parameters.get(key)));
         }
+    }
+
+    /// @dev The past of a key that is about to change is the one that could be changed with it.
+    function _observePast(bytes32 key) private {
+        uint48 time = uint48(block.timestamp - 1);
+        observations.push(Observation(key, time, _parameters.getAt(key, time)));
     }
 
     function _requireLiveGuardian() private {
