@@ -65,17 +65,7 @@ def proposal_preview(
     Raises:
         RpcError: the node could not be asked.
     """
-    infos = parameter_infos()
-    actions = tuple(
-        decode_action(
-            index=index,
-            target=call.target,
-            value_wei=call.value_wei,
-            calldata=call.calldata,
-            infos=infos,
-        )
-        for index, call in enumerate(calls)
-    )
+    actions = _decode_all(calls)
     checked = [_checked(action) for action in actions]
     new_id = proposal_id(
         targets=[call.target for call in calls],
@@ -101,6 +91,20 @@ def proposal_preview(
         actions=actions,
         findings=tuple(findings),
         block_number=chain_head().number,
+    )
+
+
+def _decode_all(calls: Sequence[BuiltCall]) -> tuple[DecodedAction, ...]:
+    infos = parameter_infos()
+    return tuple(
+        decode_action(
+            index=index,
+            target=call.target,
+            value_wei=call.value_wei,
+            calldata=call.calldata,
+            infos=infos,
+        )
+        for index, call in enumerate(calls)
     )
 
 
