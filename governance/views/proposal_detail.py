@@ -18,6 +18,7 @@ from chain.paging import keyset_page
 from governance.markdown import render_markdown
 from governance.models import Delegate, HiddenProposal, Proposal, TimelockOperation, Vote
 from governance.state import ProposalState, proposal_state
+from governance.text import proposal_body
 from governance.views.actions import action_cards
 from governance.views.common import (
     chain_time,
@@ -88,7 +89,7 @@ def proposal_detail(request: HttpRequest, number: int) -> HttpResponse:
         "steps": timeline_steps(proposal, state, at=at),
         "hidden": hidden,
         "show_text": hidden is None or show_hidden,
-        "description": render_markdown(proposal.description)
+        "description": render_markdown(proposal_body(proposal.description))
         if (hidden is None or show_hidden)
         else "",
         "tab": tab,
