@@ -60,6 +60,9 @@ class Environment(BaseSettings):
     #: Folder with reference integrity manifests (RIM) besides those in the database.
     althing_rim_dir: Path | None = None
 
+    #: Reverse proxies in front; so many entries of X-Forwarded-For are believed, none beyond.
+    trusted_proxies: int = Field(default=0, ge=0)
+
     #: Path of the admin console, without slashes.
     admin_path: str = "admin"
     #: Staff may reach the console only from these addresses, comma separated. Empty: any.

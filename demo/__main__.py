@@ -15,7 +15,7 @@ WELCOME = """
   Althing is at {url}
 
   Press "Sign in" and choose "Demo wallet": it holds accounts of this local chain.
-  The admin console: {url}/admin/ (make a user: see README, "The console").
+  The console is at {url}/admin/; its user and second factor: {console}
   Logs: {logs}
   Ctrl-C stops everything; the next start takes seconds. "make demo-reset" begins anew.
 """
@@ -46,7 +46,10 @@ def _stay(folder: DemoFolder) -> int:
         try:
             start_site(processes, port=port, state=folder.root)
             with Life(world):
-                print(WELCOME.format(url=world.url, logs=folder.logs), flush=True)
+                print(
+                    WELCOME.format(url=world.url, console=folder.console, logs=folder.logs),
+                    flush=True,
+                )
                 while True:
                     time.sleep(CHECK_EVERY_S)
                     processes.check()

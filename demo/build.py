@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -19,7 +20,7 @@ from demo.episodes import DAY_S, EPISODES, HISTORY_DAYS
 from demo.fleet import fleet_register, fleet_trouble
 from demo.history import Parliament, history_play, parliament_found
 from demo.keys import ear_key_make, keeper_make
-from demo.settings import ACCOUNTS, BASE_DIR, DemoFolder, environment
+from demo.settings import ACCOUNTS, BASE_DIR, DemoFolder, environment, write_secret
 
 KEEPER_GAS_MONEY_WEI = 100 * 10**18
 ENGINES = ("DATABASE_URL", "CELERY_BROKER_URL", "RPC_URL")
@@ -53,8 +54,8 @@ def step(text: str) -> Iterator[None]:
     print(f" {time.monotonic() - started:.1f} s", file=sys.stderr)
 
 
-def run(command: list[str], variables: dict[str, str]) -> None:
-    """Run one command of the set-up.
+def run(command: list[str], variables: dict[str, str], *, output: Path | None = None) -> None:
+    """Run one command of the set-up; what it prints goes to `output`, for its owner's eyes.
 
     Raises:
         StepFailed: it exited non-zero.
@@ -64,6 +65,8 @@ def run(command: list[str], variables: dict[str, str]) -> None:
     )
     if done.returncode:
         raise StepFailed(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-4000:]}")
+    if output is not None:
+        write_secret(output, done.stdout)
 
 
 @contextmanager
@@ -133,8 +136,14 @@ def world_build(folder: DemoFolder, engines: Supervisor, *, port: int, behind_s:
         parliament.play(EPISODES[-1], proposer=parliament.delegates[0])
         chain.advance_to(int(time.time()) - behind_s)
         chain.tick()
+    with step("Making a user of the console"):
+        run(
+            [sys.executable, "manage.py", "create_staff", "demo", "--role", "superuser"],
+            variables,
+            output=folder.console,
+        )
     with step("Indexing the chain"):
-        run([sys.executable, "manage.py", "index", "--once"], variables)
+        run([sys.executable, "manage.py", "index", "--until-head"], variables)
     folder.complete.write_text(json.dumps({"keeper": keeper}), encoding="utf-8")
     return World(folder, port, chain, parliament, variables)
 

@@ -48,6 +48,11 @@ class DemoFolder:
         return self.root / "nodes"
 
     @property
+    def console(self) -> Path:
+        """The password and the second factor of the console's user."""
+        return self.root / "console.txt"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -192,6 +192,8 @@ REST_FRAMEWORK = {
         "comment": "10/min",
         "node": "20/min",
     },
+    # With 0 the connection's own address counts, whatever a client writes into a header.
+    "NUM_PROXIES": ENV.trusted_proxies,
     "UNAUTHENTICATED_USER": None,
     "PAGE_SIZE": 25,
 }
@@ -242,7 +244,7 @@ AUTH_PASSWORD_VALIDATORS = [
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=30)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_IPWARE_PROXY_COUNT = 0
+AXES_IPWARE_PROXY_COUNT = ENV.trusted_proxies
 OTP_TOTP_ISSUER = DAO_NAME
 ADMIN_PATH = ENV.admin_path.strip("/")
 

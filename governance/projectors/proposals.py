@@ -176,10 +176,12 @@ def _judge(proposal: Proposal, history: History) -> None:
         proposal.chain_state, proposal.chain_state_block = int(answer[0]), answer[1]
         if answer[1] == history.block.number:
             proposal.state_mismatch = int(answer[0]) != int(derived)
-    if derived in FINAL_STATES:
-        proposal.due_at = None
-    elif proposal.quorum_wei is None and unix(proposal.snapshot_at) < at:
+    if proposal.quorum_wei is None and unix(proposal.snapshot_at) < at:
+        # A proposal that lived and ended within one window had no row yet when its reads were
+        # chosen; the next block asks.
         proposal.due_at = moment(at)
+    elif derived in FINAL_STATES:
+        proposal.due_at = None
     else:
         due = next_change_at(proposal, at)
         proposal.due_at = None if due is None else moment(due)
