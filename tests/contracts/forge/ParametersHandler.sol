@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IGuardianSource} from "../../../contracts/interfaces/IGuardianSource.sol";
+import {IAlthingGovernor} from "../../../contracts/interfaces/IAlthingGovernor.sol";
 import {INetworkParameters} from "../../../contracts/interfaces/INetworkParameters.sol";
 import {Vm} from "./Vm.sol";
 
@@ -62,6 +62,7 @@ contract ParametersHandler {
     }
 
     function veto(uint256 setSeed) external {
+        _observePastOf(_setId(setSeed));
         vm.prank(_guardian);
         try _parameters.veto(_setId(setSeed)) {
             _requireLiveGuardian();
@@ -70,6 +71,7 @@ contract ParametersHandler {
     }
 
     function withdraw(uint256 setSeed) external {
+        _observePastOf(_setId(setSeed));
         vm.prank(_timelock);
         try _parameters.withdraw(_setId(setSeed)) {
             _forgetPending(_setId(setSeed));
@@ -162,8 +164,17 @@ contract ParametersHandler {
         observations.push(Observation(key, time, _parameters.getAt(key, time)));
     }
 
+    function _observePastOf(uint256 setId) private {
+        if (setId == 0) return;
+        bytes32[] memory keys = _parameters.parameterSet(setId).keys;
+        for (uint256 i = 0; i < keys.length; ++i) {
+            _observePast(keys[i]);
+        }
+    }
+
     function _requireLiveGuardian() private {
-        if (!IGuardianSource(_parameters.governor()).isGuardian(_guardian)) {
+        // Not `isGuardian`: that is what is judged.
+        if (block.timestamp >= IAlthingGovernor(_parameters.governor()).guardianUntil()) {
             lapsedGuardianActed = true;
         }
     }
