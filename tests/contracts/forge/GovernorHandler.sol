@@ -147,8 +147,8 @@ contract GovernorHandler {
     }
 
     function wait(uint256 seconds_) external {
-        // Mostly seconds: delay, voting and timelock take 5, 60 and 10; sometimes past the expiry.
-        vm.warp(block.timestamp + 1 + (seconds_ % 50 == 0 ? 15 days : seconds_ % 40));
+        // Mostly seconds: delay, voting and timelock take 5, 60 and 10; sometimes past the expiry or the guardian.
+        vm.warp(block.timestamp + 1 + (seconds_ % 20 == 0 ? (seconds_ % 40 == 0 ? 31 days : 15 days) : seconds_ % 40));
     }
 
     function _cancel(Proposal storage proposal, address caller, bool allowed) private {
