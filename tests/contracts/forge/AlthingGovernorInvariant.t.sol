@@ -45,7 +45,7 @@ contract AlthingGovernorInvariantTest is AlthingTest {
             handler.wait(39);
         }
         handler.queue(0);
-        handler.wait(20);
+        handler.wait(21);
         handler.execute(0);
         handler.execute(0);
         require(handler.executions() == 1, "the walk would never execute");
