@@ -112,6 +112,16 @@ contract ParametersHandler {
         vm.warp(block.timestamp + 1 + (seconds_ % (seconds_ % 5 == 0 ? 20 days : 12 hours)));
     }
 
+    /// @dev To the moment a set takes effect: where dropping it and changing its keys again are tempting.
+    function waitForEffect(uint256 setSeed) external {
+        uint256 setId = _setId(setSeed);
+        if (setId == 0) return;
+        uint48 effectiveAt = _parameters.parameterSet(setId).effectiveAt;
+        if (effectiveAt > block.timestamp) {
+            vm.warp(effectiveAt + 1);
+        }
+    }
+
     function _change(bytes32[] memory keys, bytes32[] memory values) private {
         bytes32[] memory before = new bytes32[](keys.length);
         for (uint256 i = 0; i < keys.length; ++i) {
