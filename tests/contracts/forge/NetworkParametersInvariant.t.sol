@@ -28,6 +28,7 @@ contract NetworkParametersInvariantTest is AlthingTest {
         _requireRelations(true);
         _pastNeverChanges();
         require(!handler.limitBroken(), "a key moved further or sooner than its limit, and not by undo");
+        require(!handler.droppedLate(), "a set already in force was dropped");
         require(!handler.lapsedGuardianActed(), "a guardian whose term ended changed something");
     }
 

@@ -27,6 +27,7 @@ contract ParametersHandler {
     Observation[] public observations;
     bool public limitBroken;
     bool public lapsedGuardianActed;
+    bool public droppedLate;
     uint256 public accepted;
 
     constructor(INetworkParameters parameters, address timelock, address guardian) {
@@ -153,9 +154,13 @@ contract ParametersHandler {
         }
     }
 
-    /// @dev A dropped set gave its keys their interval back; only an earlier bound is kept, so judge no interval then.
+    /// @dev Only what is not in force yet can be dropped.
+    ///
+    /// A dropped set gave its keys their interval back; only an earlier bound is kept, so judge no interval then.
     function _forgetPending(uint256 setId) private {
-        bytes32[] memory keys = _parameters.parameterSet(setId).keys;
+        INetworkParameters.ParameterSet memory dropped = _parameters.parameterSet(setId);
+        if (block.timestamp >= dropped.effectiveAt) droppedLate = true;
+        bytes32[] memory keys = dropped.keys;
         for (uint256 i = 0; i < keys.length; ++i) {
             _changedAt[keys[i]] = 0;
         }
