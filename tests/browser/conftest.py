@@ -1,5 +1,6 @@
 """One running site for all browser tests: the demo's world with real engines, workers and pages."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -16,12 +17,14 @@ from demo.visitor import Visitor
 
 
 @pytest.fixture(scope="session")
-def world() -> Iterator[World]:
-    """The site at `world.url`, its chain at wall time with a block a second."""
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """The site at `world.url`, its chain at wall time with a block a second.
+
+    Each run has a folder of its own; it stays, with the logs, when a test failed.
+    """
     if chromium_path() is None:
         pytest.skip("No Chromium on this machine: install it or set CHROMIUM_BIN.")
-    folder = DemoFolder(BASE_DIR / "var" / "browser-tests")
-    shutil.rmtree(folder.root, ignore_errors=True)
+    folder = DemoFolder(BASE_DIR / "var" / f"browser-tests-{os.getpid()}")
     with engines_run(folder, given={}) as engines:
         port = web_port()
         world = world_build(folder, engines, port=port)
@@ -31,6 +34,9 @@ def world() -> Iterator[World]:
             yield world
         finally:
             processes.stop()
+            if not request.session.testsfailed:
+                engines.remove()
+                shutil.rmtree(folder.root, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
