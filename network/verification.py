@@ -1,6 +1,5 @@
 """What the verifier needs from this deployment: trust anchors, reference manifests, the EAR key."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from joserfc.jwk import ECKey
 
 from network.attestation import Caches, RimStore, TrustAnchors
 from network.attestation.emulator.installation import emulator_rims, emulator_trust
-from network.attestation.rim import DirectoryRimStore
+from network.attestation.rim import ChainedRimStore, DirectoryRimStore
 
 #: Certificate chains and manifests repeat from report to report; parsing them is the dear part.
 CACHES = Caches()
@@ -24,20 +23,6 @@ class EarKeyInvalid(RuntimeError):
     code = "ear_key_invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestStores:
-    """Several stores as one; the first that knows a manifest gives it."""
-
-    stores: tuple[RimStore, ...]
-
-    def get(self, rim_id: str) -> bytes | None:
-        for store in self.stores:
-            found = store.get(rim_id)
-            if found is not None:
-                return found
-        return None
-
-
 def trust_anchors() -> TrustAnchors:
     """NVIDIA's roots, and the emulator's where this deployment says so (never in production)."""
     anchors = TrustAnchors.nvidia()
@@ -46,14 +31,14 @@ def trust_anchors() -> TrustAnchors:
     return anchors
 
 
-def manifest_store() -> ManifestStores:
+def manifest_store() -> ChainedRimStore:
     """Reference manifests from ``RIM_DIR`` and from the emulator's installation."""
     stores: list[RimStore] = []
     if settings.RIM_DIR:
         stores.append(DirectoryRimStore(Path(settings.RIM_DIR)))
     if settings.EMULATOR_ROOT_DIR:
         stores.append(emulator_rims(Path(settings.EMULATOR_ROOT_DIR)))
-    return ManifestStores(tuple(stores))
+    return ChainedRimStore(tuple(stores))
 
 
 def ear_key() -> ECKey | None:
