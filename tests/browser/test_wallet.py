@@ -80,7 +80,7 @@ def test_no_voting_power(world: World, visit: Visit, open_vote: int) -> None:
     visitor = visit(stranger)
     visitor.sign_in()
     visitor.visit(f"/proposals/{open_vote}/")
-    expect(visitor.page.get_by_text("nobody had delegated to it")).to_be_visible()
+    expect(visitor.page.get_by_text("nobody had delegated to it").first).to_be_visible()
     expect(visitor.page.locator("form[data-vote]")).to_have_count(0)
 
 
