@@ -21,6 +21,14 @@ contract NetworkParametersInvariantTest is AlthingTest {
         targets[0] = address(handler);
     }
 
+    function test_handler_vetoesAPendingSet() public {
+        uint256 index;
+        while (keys[index] != keyOf("rewards.provider_cap")) ++index;
+        handler.changeOne(index, 0, true);
+        handler.veto(0);
+        require(handler.accepted() == 1 && handler.vetoed() == 1, "the walk would never veto");
+    }
+
     /// @dev One function, so that one walk is judged by every rule.
     function invariant_parameters() public view {
         _valuesAreWithinBounds();

@@ -28,6 +28,7 @@ contract ParametersHandler {
     bool public limitBroken;
     bool public lapsedGuardianActed;
     bool public droppedLate;
+    uint256 public vetoed;
     uint256 public accepted;
 
     constructor(INetworkParameters parameters, address timelock, address guardian) {
@@ -63,19 +64,22 @@ contract ParametersHandler {
     }
 
     function veto(uint256 setSeed) external {
-        _observePastOf(_setId(setSeed));
+        uint256 setId = _setId(setSeed);
+        _observePastOf(setId);
         vm.prank(_guardian);
-        try _parameters.veto(_setId(setSeed)) {
+        try _parameters.veto(setId) {
+            ++vetoed;
             _requireLiveGuardian();
-            _forgetPending(_setId(setSeed));
+            _forgetPending(setId);
         } catch {}
     }
 
     function withdraw(uint256 setSeed) external {
-        _observePastOf(_setId(setSeed));
+        uint256 setId = _setId(setSeed);
+        _observePastOf(setId);
         vm.prank(_timelock);
-        try _parameters.withdraw(_setId(setSeed)) {
-            _forgetPending(_setId(setSeed));
+        try _parameters.withdraw(setId) {
+            _forgetPending(setId);
         } catch {}
     }
 
