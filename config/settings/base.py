@@ -145,9 +145,7 @@ CELERY_TASK_ROUTES = {
     "chain.tasks.index_*": {"queue": "index"},
     "chain.tasks.outbox_*": {"queue": "execute"},
     "governance.tasks.keeper_*": {"queue": "execute"},
-    "network.tasks.*": {"queue": "verify"},
     "governance.tasks.*": {"queue": "notify"},
-    "treasury.tasks.*": {"queue": "notify"},
 }
 # Seconds between ticks; `expires` drops the ticks that pile up behind a slow one.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

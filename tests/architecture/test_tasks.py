@@ -8,7 +8,7 @@ from django.conf import settings
 
 from config.celery import app
 
-QUEUES = {"index", "execute", "verify", "notify"}
+QUEUES = {"index", "execute", "notify"}
 OWN_APPS = ("chain", "network", "treasury", "governance")
 
 
