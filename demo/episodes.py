@@ -54,7 +54,7 @@ def parameter(
 
     def build(chain: LocalChain) -> Call:
         current = (
-            bytes(chain.call("NetworkParameters", "get", key_of(name)))
+            bytes(chain.call("NetworkParameters", "getVoted", key_of(name)))
             if expected is None
             else word(expected)
         )
