@@ -12,7 +12,7 @@ CHAIN_FINALITY = "2"
 # The throttles' own tests set the real rates; the others must not meet them.
 REST_FRAMEWORK = REST_FRAMEWORK | {
     "DEFAULT_THROTTLE_RATES": dict.fromkeys(
-        REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"],  # type: ignore[arg-type]
+        REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"],
         "100000/min",
     )
 }
