@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
@@ -14,6 +16,9 @@ from demo.history import Proposal
 from demo.processes import Processes, start_site
 from demo.settings import BASE_DIR, DemoFolder, web_port
 from demo.visitor import Visitor
+
+# Seconds. A slow machine indexes slowly; nothing here measures time.
+INDEX_TIMEOUT_S = 60
 
 
 @pytest.fixture(scope="session")
@@ -75,4 +80,16 @@ def vote_open(world: World) -> tuple[int, Proposal]:
     episode = Episode(0, f"Pay {amount} ALT", "For the browser tests.", calls(pay_alt(40, amount)))
     proposal = parliament.propose(episode, proposer=parliament.delegates[3])
     chain.advance(parliament.setting("voting_delay_s") + 1)
+    wait_until_active(world, amount)
     return amount, proposal
+
+
+def wait_until_active(world: World, number: int) -> None:
+    """Return once the site has indexed the vote's opening: a page shows what it was built from."""
+    deadline = time.monotonic() + INDEX_TIMEOUT_S
+    seen = None
+    while seen != "active":
+        assert time.monotonic() < deadline, f"proposal {number} is still {seen!r} on the site"
+        time.sleep(0.2)
+        answer = httpx.get(f"{world.url}/api/v1/proposals/{number}/", trust_env=False)
+        seen = answer.json().get("state")
