@@ -111,6 +111,13 @@ class PostgresServer:
             raise EngineFailed("PostgreSQL has not been started.")
         return self._socket_folder
 
+    @property
+    def data_folder(self) -> Path:
+        """The cluster's data directory; not below `folder` where the server cannot reach that."""
+        if self._home is None:
+            raise EngineFailed("PostgreSQL has not been started.")
+        return self._home / "data"
+
     def _prepare_home(self, user: ServiceUser | None) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         home = self.folder / "cluster"

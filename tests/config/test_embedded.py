@@ -87,7 +87,7 @@ def test_live_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
     server = PostgresServer(tmp_path / "pg", durable=False)
     server.start()
     try:
-        data = server.socket_folder.parent / "data"
+        data = server.data_folder
         with pytest.raises(EngineFailed, match="still runs"):
             clear_stale_pid(data)
         assert (data / "postmaster.pid").exists()
@@ -243,7 +243,7 @@ def test_root_serves_from_a_private_folder(tmp_path: Path) -> None:
             assert connection.execute("select 1").fetchone() == (1,)
     finally:
         server.remove()
-    assert not server.socket_folder.parent.exists()
+    assert not server.data_folder.parent.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
@@ -254,7 +254,7 @@ def test_cluster_of_a_deleted_private_folder_is_not_used_again(tmp_path: Path) -
         private.mkdir(mode=0o700)
         server = PostgresServer(private / "pg", durable=False)
         server.start()
-        homes.append(server.socket_folder.parent)
+        homes.append(server.data_folder.parent)
         server.stop()
         shutil.rmtree(private)
     assert homes[0] != homes[1]
