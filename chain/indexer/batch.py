@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from chain import conf
 from chain.contracts import codec_load
 from chain.decoding import AbiError
-from chain.deployment import deployment
 from chain.indexer.planner import Position
 from chain.projections import DecodedLog, Projector, registered_projectors
 from chain.rpc.types import BlockHeader, RawLog
+from chain.watch import watched_contracts
 
 #: Keys by projector name, in the order their logs came.
 Touched = dict[str, list[str]]
@@ -57,7 +57,7 @@ class Batch:
 
 def log_index(raw: RawLog, timestamp: int) -> IndexedLog:
     """Decode one raw log. What cannot be decoded is kept, with the reason."""
-    name = deployment().by_address[raw.address]
+    name = watched_contracts()[raw.address]
     try:
         event, args = codec_load(name).event_decode(raw.topics, raw.data)
     except AbiError as error:

@@ -4,7 +4,6 @@ node never holds a lock and a lying one never reaches the database."""
 from collections.abc import Sequence
 
 from chain import conf
-from chain.deployment import deployment
 from chain.finality import finality
 from chain.indexer.batch import Batch, StoredRead, Touched, log_index, touched_collect
 from chain.indexer.planner import Observation, Position, Window, window_grow
@@ -20,6 +19,7 @@ from chain.rpc.errors import (
 )
 from chain.rpc.types import BlockHeader, RawLog, hex_bytes, hex_int, parse_receipt
 from chain.rpc.validation import bloom_may_hold_any, check_block_logs
+from chain.watch import watched_contracts
 
 
 def observe(client: RpcClient, *, position: Position, ahead: int) -> Observation:
@@ -53,7 +53,7 @@ def batch_of_block(
     Raises:
         RpcError: BlockUnknown when the node left the block meanwhile.
     """
-    addresses = list(deployment().by_address)
+    addresses = list(watched_contracts())
     logs: list[RawLog] = []
     # The bloom spares most blocks their request: it never denies a log that is there.
     if bloom_may_hold_any(block, addresses):
@@ -71,7 +71,7 @@ def batch_of_window(
     Raises:
         RpcError: RangeTooLarge asks for a smaller window.
     """
-    addresses = list(deployment().by_address)
+    addresses = list(watched_contracts())
     logs = client.logs_of_range(window.first.number, window.end, addresses)
     numbers = sorted({log.block_number for log in logs} | {window.end})
     headers = dict(zip(numbers, client.headers(numbers), strict=True))
