@@ -39,6 +39,7 @@ ETH_BALANCE = "eth_getBalance"
 class DecodedLog:
     """An event with its arguments: ints, bytes, 20-byte addresses, text that never fails.
 
+    ``contract`` is the name of the ABI it was read by, ``address`` (20 bytes) who emitted it.
     Text whose bytes were not plain UTF-8 is a ``chain.decoding.LossyText``;
     ``chain.contracts.text_to_bytes`` gives the exact bytes back.
     """
@@ -49,6 +50,7 @@ class DecodedLog:
     block_timestamp: int
     transaction_hash: bytes
     log_index: int
+    address: bytes
     contract: str
     event: str
     args: dict[str, Any]
@@ -75,6 +77,11 @@ class Projector(ABC):
     models: tuple[type[Model], ...] = ()
     #: Names of projectors that must run before this one (its rows refer to theirs).
     depends_on: tuple[str, ...] = ()
+
+    def keys_of(self, log: DecodedLog) -> list[str]:
+        """The keys a log touches, each once. Override it where they need the emitter's address."""
+        key_of = self.events.get((log.contract, log.event))
+        return list(dict.fromkeys(key_of(log.args))) if key_of else []
 
     def due_keys(self, *, block: BlockHeader) -> Iterable[str]:
         """Keys to recompute at ``block`` by time alone. Asked at every block: one cheap query."""

@@ -7,7 +7,7 @@ from chain import conf
 from chain.contracts import codec_load
 from chain.decoding import AbiError
 from chain.indexer.planner import Position
-from chain.projections import DecodedLog, Projector, registered_projectors
+from chain.projections import DecodedLog, registered_projectors
 from chain.rpc.types import BlockHeader, RawLog
 from chain.watch import watched_contracts
 
@@ -69,6 +69,7 @@ def log_index(raw: RawLog, timestamp: int) -> IndexedLog:
         block_timestamp=timestamp,
         transaction_hash=raw.transaction_hash,
         log_index=raw.log_index,
+        address=raw.address,
         contract=name,
         event=event,
         args=args,
@@ -76,18 +77,12 @@ def log_index(raw: RawLog, timestamp: int) -> IndexedLog:
     return IndexedLog(raw, timestamp, name, decoded)
 
 
-def log_keys(projector: Projector, log: DecodedLog) -> list[str]:
-    """The keys of one projector that a log touches, each once."""
-    key_of = projector.events.get((log.contract, log.event))
-    return list(dict.fromkeys(key_of(log.args))) if key_of else []
-
-
 def touched_collect(logs: Iterable[IndexedLog], end: BlockHeader) -> Touched:
     """All keys to recompute at ``end``: those of the logs, then those due by time."""
     decoded = [log.decoded for log in logs if log.decoded is not None]
     touched: Touched = {}
     for projector in registered_projectors():
-        keys = [key for log in decoded for key in log_keys(projector, log)]
+        keys = [key for log in decoded for key in projector.keys_of(log)]
         keys += projector.due_keys(block=end)
         if keys:
             touched[projector.name] = list(dict.fromkeys(keys))

@@ -30,6 +30,7 @@ def log_decode(row: Log) -> DecodedLog:
         block_timestamp=row.block_timestamp,
         transaction_hash=row.transaction_hash,
         log_index=row.log_index,
+        address=row.address,
         contract=row.contract,
         event=event,
         args=args,

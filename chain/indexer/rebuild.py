@@ -7,7 +7,6 @@ from django.db import connection, transaction
 from chain import conf
 from chain.contracts import codec_load
 from chain.decoding import AbiError
-from chain.indexer.batch import log_keys
 from chain.indexer.history import log_decode
 from chain.indexer.project import projector_recompute
 from chain.models import Cursor, KeyTouch, Log, LogKey
@@ -63,7 +62,7 @@ def _keys_derive(projectors: Sequence[Projector]) -> None:
         rows += [
             LogKey(chain_id=chain_id, projector=projector.name, key=key, log=log)
             for projector in projectors
-            for key in log_keys(projector, decoded)
+            for key in projector.keys_of(decoded)
         ]
         if len(rows) >= _CHUNK:
             LogKey.objects.bulk_create(rows)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Exists, OuterRef
 
 from chain import conf
-from chain.indexer.batch import IndexedLog, StoredRead, Touched, log_keys
+from chain.indexer.batch import IndexedLog, StoredRead, Touched
 from chain.models import Block, ChainRead, KeyTouch, Log, LogKey
 from chain.projections import registered_projectors
 from chain.rpc.types import BlockHeader
@@ -54,7 +54,7 @@ def logs_write(logs: Sequence[IndexedLog]) -> None:
             for row, log in zip(rows, logs, strict=True)
             if log.decoded is not None
             for projector in registered_projectors()
-            for key in log_keys(projector, log.decoded)
+            for key in projector.keys_of(log.decoded)
         ],
         batch_size=CHUNK,
         ignore_conflicts=True,
