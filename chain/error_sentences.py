@@ -28,6 +28,8 @@ PANICS = {
 
 _GOVERNOR = {
     "GovernorAlreadyCastVote": "{voter} has already voted on this proposal. Votes cannot be changed.",
+    "GovernorAlreadyInitializedLatestProposalId": "This governor has numbered proposals already, so its first number cannot change. Leave this action out.",
+    "GovernorAlreadyOverriddenVote": "{account} has overridden its delegate on this proposal already. One override counts; there is nothing more to do.",
     "GovernorAlreadyQueuedProposal": "This proposal is already queued. Wait for its delay, then execute it.",
     "GovernorDisabledDeposit": "The governor holds no funds. Send them to the timelock instead.",
     "GovernorExceedRemainingWeight": "{voter} has {remainingWeight} votes left on this proposal, and this would use {usedVotes}. Use fewer.",
@@ -39,10 +41,12 @@ _GOVERNOR = {
     "GovernorInvalidVoteType": "A vote is for, against, abstain or a split. Choose one of them.",
     "GovernorInvalidVotingPeriod": "A voting period of {votingPeriod} is not allowed. Choose a longer one.",
     "GovernorNonexistentProposal": "The chain knows no such proposal. It may not be in a block yet: reload in a moment.",
+    "GovernorNotQueuedProposal": "This proposal is not in the timelock. Queue it first, then execute it.",
     "GovernorOnlyExecutor": "Only an executed proposal may do this, not {account}. Make it an action of a proposal.",
     "GovernorPreventLateQuorumVoteExtensionTooLarge": "The late-quorum extension of {newVoteExtension} is above the most allowed, {maxVoteExtension}. Choose a shorter one.",
     "GovernorProposalQueueingFailed": "The timelock did not take this proposal. Check that the timelock is set up and try again.",
     "GovernorProposalQueueingNotRequired": "This proposal needs no queue. Execute it directly.",
+    "GovernorQueueNotImplemented": "This governor has no timelock, so nothing is queued. Execute the proposal directly.",
     "GovernorRestrictedProposer": "The description reserves this proposal for another proposer than {proposer}. Change its #proposer= ending.",
     "GovernorUnableToCancel": "{account} may not cancel this proposal. Its proposer may while it is pending, the guardian later.",
     "GovernorUnexpectedProposalState": "The proposal is {current}, which does not allow this. Reload the page to see what is possible now.",

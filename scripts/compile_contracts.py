@@ -28,13 +28,19 @@ COMPILER_VERSION = "0.8.37"
 # EIP-170: a contract above this many bytes of runtime code cannot be deployed.
 MAX_RUNTIME_BYTES = 24_576
 
-# The source file whose contract of that name is exported.
+# By the name of the artifact, the source whose contract of the file's name is exported.
 EXPORTED = {
     "AlthingToken": "contracts/AlthingToken.sol",
     "AlthingGovernor": "contracts/AlthingGovernor.sol",
     "TimelockController": "@openzeppelin/contracts/governance/TimelockController.sol",
     "NetworkParameters": "contracts/NetworkParameters.sol",
     "NodeRegistry": "contracts/NodeRegistry.sol",
+    # Interfaces alone, without code: how governors that are not ours are read (docs/adr/0013).
+    "GovernorOZ": "contracts/interfaces/governors/IGovernorOZ.sol",
+    "GovernorBravo": "contracts/interfaces/governors/IGovernorBravo.sol",
+    "TimelockOZ": "contracts/interfaces/governors/ITimelockOZ.sol",
+    "TimelockCompound": "contracts/interfaces/governors/ITimelockCompound.sol",
+    "VotesToken": "contracts/interfaces/governors/IVotesToken.sol",
 }
 
 SETTINGS = {
@@ -119,7 +125,7 @@ def artifacts() -> dict[str, str]:
     compiled = compile_sources()
     texts = {}
     for name, source in EXPORTED.items():
-        content = artifact(name, source, compiled[source][name])
+        content = artifact(name, source, compiled[source][Path(source).stem])
         texts[f"{name}.json"] = json.dumps(content, indent=1, sort_keys=False) + "\n"
     return texts
 
