@@ -45,6 +45,9 @@ CHAIN_TOOLS = (
     "@foundry-rs/forge@1.7.1",
     "solc@0.8.37",
     "@openzeppelin/contracts@5.7.0",
+    # For the tests alone: the governors of others, as they stand on chains.
+    "openzeppelin-v4@npm:@openzeppelin/contracts@4.9.6",
+    "@uniswap/governance@1.0.2",
 )
 NODE_MAJOR = 20
 AGENT_SCRIPT = """#!/bin/sh
@@ -251,7 +254,7 @@ def setup_steps(*, browser: bool, samples: bool) -> list[Step]:
             "Local chain and compiler: anvil, forge, solc",
             chain_tools_install,
             list(CHAIN_TOOLS),
-            [modules / "solc", modules / "@openzeppelin" / "contracts"],
+            [modules / name for name in ("solc", "@openzeppelin/contracts", "openzeppelin-v4")],
             "5 to 20 s",
         ),
         Step(
