@@ -1,0 +1,1 @@
+"""Governors that are not ours: what kind one is, and the ids it gives. Knows no tables."""
