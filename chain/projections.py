@@ -83,6 +83,11 @@ class Projector(ABC):
         key_of = self.events.get((log.contract, log.event))
         return list(dict.fromkeys(key_of(log.args))) if key_of else []
 
+    def keys_linked(self, *, keys: list[str], block: BlockHeader) -> Iterable[str]:
+        """Further keys to recompute at ``block`` because logs touched ``keys``: those that a log
+        cannot name, found in this projector's tables. Stored as touches, so a rebuild has them."""
+        return ()
+
     def due_keys(self, *, block: BlockHeader) -> Iterable[str]:
         """Keys to recompute at ``block`` by time alone. Asked at every block: one cheap query."""
         return ()

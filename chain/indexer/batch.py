@@ -9,7 +9,7 @@ from chain.decoding import AbiError
 from chain.indexer.planner import Position
 from chain.projections import DecodedLog, registered_projectors
 from chain.rpc.types import BlockHeader, RawLog
-from chain.watch import watched_contracts
+from chain.watch import watch_current, watched_contracts
 
 #: Keys by projector name, in the order their logs came.
 Touched = dict[str, list[str]]
@@ -53,6 +53,8 @@ class Batch:
     reads: Sequence[StoredRead] = ()
     window_blocks: int | None = None
     complaint: str = ""
+    #: Which added contracts its logs were fetched for (``WatchList.digest``).
+    watch_digest: bytes = field(default_factory=lambda: watch_current().digest)
 
 
 def log_index(raw: RawLog, timestamp: int) -> IndexedLog:
@@ -78,11 +80,13 @@ def log_index(raw: RawLog, timestamp: int) -> IndexedLog:
 
 
 def touched_collect(logs: Iterable[IndexedLog], end: BlockHeader) -> Touched:
-    """All keys to recompute at ``end``: those of the logs, then those due by time."""
+    """All keys to recompute at ``end``: those of the logs and those linked to them, then those
+    due by time."""
     decoded = [log.decoded for log in logs if log.decoded is not None]
     touched: Touched = {}
     for projector in registered_projectors():
         keys = [key for log in decoded for key in projector.keys_of(log)]
+        keys += projector.keys_linked(keys=list(dict.fromkeys(keys)), block=end)
         keys += projector.due_keys(block=end)
         if keys:
             touched[projector.name] = list(dict.fromkeys(keys))

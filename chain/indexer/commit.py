@@ -32,8 +32,9 @@ class ChainMismatch(Exception):
     code = "chain_mismatch"
 
 
-def cursor_lock(base: Position) -> Cursor:
-    """Lock the cursor, provided it still stands at ``base``.
+def cursor_lock(base: Position, *, watch_digest: bytes | None = None) -> Cursor:
+    """Lock the cursor, provided it still stands at ``base`` and, where ``watch_digest`` is given,
+    names these added contracts: a batch fetched before one joined lacks its logs.
 
     Raises:
         CursorMoved
@@ -44,6 +45,8 @@ def cursor_lock(base: Position) -> Cursor:
         base.hash,
     ):
         raise CursorMoved(f"The cursor stands at {cursor.number}, not {base.number}.")
+    if watch_digest is not None and bytes(cursor.watch_digest) != watch_digest:
+        raise CursorMoved("A contract joined or left the index since this was fetched.")
     return cursor
 
 
@@ -95,7 +98,7 @@ def batch_commit(batch: Batch) -> int:
         CursorMoved: nothing was stored.
     """
     with transaction.atomic():
-        cursor = cursor_lock(batch.base)
+        cursor = cursor_lock(batch.base, watch_digest=batch.watch_digest)
         writer.blocks_write(batch.blocks)
         writer.logs_write(batch.logs)
         writer.reads_write(batch.reads)

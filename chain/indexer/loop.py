@@ -17,6 +17,7 @@ from chain.indexer.reorg import reorg_handle
 from chain.models import Block, Cursor
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import BlockUnknown, Inconsistent, RangeTooLarge, RpcError
+from chain.watch import watch_refresh
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Indexer:
             cursor = cursor_start(self.client, first_block=deployment().first_block)
         if cursor.state != Cursor.State.RUNNING:
             return Step(Outcome.HALTED)
+        watch_refresh(bytes(cursor.watch_digest))
         try:
             return self._step(cursor)
         except CursorMoved:

@@ -14,6 +14,7 @@ from chain.indexer.project import keys_recompute
 from chain.models import Block, Cursor, ReorgEvent
 from chain.rpc.client import RpcClient
 from chain.rpc.types import BlockHeader
+from chain.watch import watch_roll_back
 
 #: Headers compared in one exchange while walking back.
 _STEP = 32
@@ -88,6 +89,7 @@ def reorg_roll_back(
     head = client.header("latest")
     with transaction.atomic():
         cursor = cursor_lock(base)
+        watch_roll_back(number=ancestor.number, hash=ancestor.hash)
         touched = writer.rows_orphan(above=ancestor.number)
         count = keys_recompute(touched)
         cursor_move(cursor, to=ancestor, head=head, finalized_number=0)

@@ -9,7 +9,8 @@ from chain.models.index import (
     LogKey,
     ReorgEvent,
 )
-from chain.models.outbox import Signer, SignerEvent, TxAttempt, TxEvent, TxIntent
+from chain.models.outbox import Signer, SignerAlarm, SignerEvent, TxAttempt, TxEvent, TxIntent
+from chain.models.watch import WatchedContract
 
 __all__ = [
     "Block",
@@ -20,8 +21,10 @@ __all__ = [
     "LogKey",
     "ReorgEvent",
     "Signer",
+    "SignerAlarm",
     "SignerEvent",
     "TxAttempt",
     "TxEvent",
     "TxIntent",
+    "WatchedContract",
 ]

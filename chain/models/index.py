@@ -200,6 +200,8 @@ class Cursor(models.Model):
         default=500, help_text="Blocks per eth_getLogs in the finalized lane; adapts."
     )
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING)
+    #: ``chain.watch.WatchList.digest`` of the contracts that batches must hold the logs of.
+    watch_digest = BytesField(default=bytes, blank=True)
     error = models.TextField(blank=True)
     indexed_at = models.DateTimeField(help_text="Wall time of the last committed block.")
     seen_at = models.DateTimeField(help_text="Wall time of the node's last good answer.")
