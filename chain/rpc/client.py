@@ -79,6 +79,8 @@ class RpcClient:
         self.transport = transport
         self._batch_max = batch_max
         self._retries = retries
+        #: Whether the node runs calls without ``to``; chain.rpc.multicall finds out.
+        self.deployless = True
 
     # --- requests -----------------------------------------------------------------
 

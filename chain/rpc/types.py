@@ -36,7 +36,8 @@ class RawLog:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A transaction's receipt. ``ok`` is EIP-658's status."""
+    """A transaction's receipt. ``ok`` is EIP-658's status, ``fee_wei`` what the sender paid:
+    gas_used x effectiveGasPrice (EIP-1559), and the L1 data fee where a rollup charges one."""
 
     transaction_hash: bytes
     block_number: int
@@ -44,6 +45,7 @@ class Receipt:
     ok: bool
     gas_used: int
     logs: tuple[RawLog, ...]
+    fee_wei: int = 0
 
 
 def hex_int(value: Any) -> int:
@@ -120,11 +122,15 @@ def parse_receipt(source: Any) -> Receipt:
     logs = _field(source, "logs")
     if not isinstance(logs, list):
         raise Inconsistent("A receipt's logs are a list.")
+    gas_used = hex_int(_field(source, "gasUsed"))
+    gas_price, l1_fee = source.get("effectiveGasPrice"), source.get("l1Fee")
     return Receipt(
         transaction_hash=hex_bytes(_field(source, "transactionHash"), 32),
         block_number=hex_int(_field(source, "blockNumber")),
         block_hash=hex_bytes(_field(source, "blockHash"), 32),
         ok=hex_int(_field(source, "status")) == 1,
-        gas_used=hex_int(_field(source, "gasUsed")),
+        gas_used=gas_used,
         logs=tuple(parse_log(log) for log in logs),
+        fee_wei=gas_used * (hex_int(gas_price) if gas_price else 0)
+        + (hex_int(l1_fee) if l1_fee else 0),
     )
