@@ -53,13 +53,7 @@ def batch_of_block(
     Raises:
         RpcError: BlockUnknown when the node left the block meanwhile.
     """
-    addresses = list(watched_contracts())
-    logs: list[RawLog] = []
-    # The bloom spares most blocks their request: it never denies a log that is there.
-    if bloom_may_hold_any(block, addresses):
-        logs = client.logs_of_block(block, addresses)
-        if not logs:
-            _check_really_empty(client, block, addresses)
+    logs = block_logs(client, block, list(watched_contracts()))
     return _batch(client, base=base, end=block, blocks=[block], raw_logs=logs, seen=seen)
 
 
@@ -72,18 +66,45 @@ def batch_of_window(
         RpcError: RangeTooLarge asks for a smaller window.
     """
     addresses = list(watched_contracts())
-    logs = client.logs_of_range(window.first.number, window.end, addresses)
-    numbers = sorted({log.block_number for log in logs} | {window.end})
-    headers = dict(zip(numbers, client.headers(numbers), strict=True))
+    blocks, logs = window_logs(client, window.first.number, window.end, addresses)
+    batch = _batch(client, base=base, end=blocks[-1], blocks=blocks, raw_logs=logs, seen=seen)
+    batch.window_blocks = window_grow(window_blocks)
+    return batch
+
+
+def block_logs(client: RpcClient, block: BlockHeader, addresses: Sequence[bytes]) -> list[RawLog]:
+    """The logs of ``addresses`` in one block, by its hash, checked against its header.
+
+    Raises:
+        RpcError
+    """
+    # The bloom spares most blocks their request: it never denies a log that is there.
+    if not bloom_may_hold_any(block, addresses):
+        return []
+    logs = client.logs_of_block(block, addresses)
+    if not logs:
+        _check_really_empty(client, block, addresses)
+    return logs
+
+
+def window_logs(
+    client: RpcClient, start: int, end: int, addresses: Sequence[bytes]
+) -> tuple[list[BlockHeader], list[RawLog]]:
+    """The logs of ``addresses`` in final blocks ``start``..``end``, and the headers of the blocks
+    with logs and of ``end``, each checked against the other.
+
+    Raises:
+        RpcError: RangeTooLarge asks for fewer blocks.
+    """
+    logs = client.logs_of_range(start, end, addresses)
+    numbers = sorted({log.block_number for log in logs} | {end})
     blocks: list[BlockHeader] = []
-    for number, header in headers.items():
+    for number, header in zip(numbers, client.headers(numbers), strict=True):
         if header is None:
             raise Inconsistent(f"The node has logs of block {number} but not the block.")
         check_block_logs(header, [log for log in logs if log.block_number == number])
         blocks.append(header)
-    batch = _batch(client, base=base, end=blocks[-1], blocks=blocks, raw_logs=logs, seen=seen)
-    batch.window_blocks = window_grow(window_blocks)
-    return batch
+    return blocks, logs
 
 
 def _check_really_empty(client: RpcClient, block: BlockHeader, addresses: Sequence[bytes]) -> None:
