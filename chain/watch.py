@@ -194,7 +194,7 @@ def contract_unwatch(*, address: bytes, actor: str) -> WatchedContract:
                 "watch_unknown", f"{to_checksum(address)} is not among the added contracts."
             )
         if row.joined and cursor is not None:
-            row.joined, row.settled = False, False
+            row.joined, row.settled, row.joined_number = False, False, None
             row.indexed_to, row.indexed_hash = cursor.number, bytes(cursor.hash)
         row.generation += 1
         row.removed_at, row.removed_by = clock.now(), actor
@@ -212,15 +212,15 @@ def cursor_name_watched(cursor: Cursor) -> None:
 
 
 def watch_roll_back(*, number: int, hash: bytes) -> None:
-    """Take back what unjoined contracts had indexed above a block. In the transaction of a
+    """Take back what added contracts had indexed above a block. In the transaction of a
     reorganisation, before its rows are marked: what is being fetched for them now is refused."""
-    rows = WatchedContract.objects.select_for_update().filter(
-        chain_id=conf.chain_id(), joined=False
-    )
-    for row in rows.order_by("pk"):
+    rows = WatchedContract.objects.select_for_update().filter(chain_id=conf.chain_id())
+    for row in rows.filter(settled=False).order_by("pk"):
         row.generation += 1
-        if row.indexed_to > number:
+        if row.joined_number is not None:
+            row.joined_number = min(row.joined_number, number)
+        if not row.joined and row.indexed_to > number:
             # Below its first block there is nothing of it, on either branch.
             row.indexed_to = max(number, row.first_block - 1)
             row.indexed_hash = hash if row.indexed_to == number else None
-        row.save(update_fields=["generation", "indexed_to", "indexed_hash"])
+        row.save()

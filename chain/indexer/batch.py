@@ -58,8 +58,12 @@ class Batch:
 
 
 def log_index(raw: RawLog, timestamp: int) -> IndexedLog:
-    """Decode one raw log. What cannot be decoded is kept, with the reason."""
-    name = watched_contracts()[raw.address]
+    """Decode one raw log of a contract that batches follow."""
+    return log_read(raw, timestamp, watched_contracts()[raw.address])
+
+
+def log_read(raw: RawLog, timestamp: int, name: str) -> IndexedLog:
+    """Decode one raw log by an ABI's name. What cannot be decoded is kept, with the reason."""
     try:
         event, args = codec_load(name).event_decode(raw.topics, raw.data)
     except AbiError as error:

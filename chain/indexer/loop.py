@@ -13,6 +13,7 @@ from chain.client import rpc_client
 from chain.deployment import deployment
 from chain.indexer import fetch, planner, writer
 from chain.indexer.commit import CursorMoved, batch_commit, chain_check, cursor_start
+from chain.indexer.join import join_step
 from chain.indexer.reorg import reorg_handle
 from chain.models import Block, Cursor
 from chain.rpc.client import RpcClient
@@ -81,6 +82,10 @@ class Indexer:
         except Inconsistent as error:
             error_note(cursor, f"The node contradicts itself: {error.detail}")
             raise
+
+    def join_step(self) -> bool:
+        """Bring one contract that was added a step nearer to the main lane; whether one moved."""
+        return join_step(self.client, reached=self._reached)
 
     def _step(self, cursor: Cursor) -> Step:
         position = planner.Position(cursor.number, cursor.hash)
@@ -175,7 +180,8 @@ def index_until_head(*, seconds: float | None = None, indexer: Indexer | None = 
     deadline = None if seconds is None else time.monotonic() + seconds
     while True:
         step = indexer.step()
-        if step.outcome in (Outcome.IDLE, Outcome.STALE, Outcome.HALTED):
+        joining = step.outcome != Outcome.HALTED and indexer.join_step()
+        if step.outcome in (Outcome.IDLE, Outcome.STALE, Outcome.HALTED) and not joining:
             return step
         if deadline is not None and time.monotonic() > deadline:
             return step

@@ -1,0 +1,272 @@
+"""A contract that was added late is caught up in a lane of its own, and joins the main one.
+
+Three stretches. Blocks that are final and deep come by number windows, each committed with the
+contract's own row as lock, fence and checkpoint. The rest, up to the main cursor, comes by hash
+and commits under the cursor's lock together with ``joined``, so that from this block on, and not
+one sooner or later, the main lane has the contract's logs. Then the keys that the older logs touch
+are recomputed, some at a time. Each commit stands alone: killed anywhere, the next step goes on.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from chain import conf
+from chain.indexer import fetch, writer
+from chain.indexer.batch import Batch, Touched, log_read
+from chain.indexer.commit import CursorMoved, batch_commit, cursor_lock
+from chain.indexer.planner import Observation, Position, window_grow, window_shrink
+from chain.models import Block, Cursor, KeyTouch, LogKey, WatchedContract
+from chain.projections import registered_projectors
+from chain.rpc.client import RpcClient
+from chain.rpc.errors import BlockUnknown, Inconsistent, RangeTooLarge, RpcError
+from chain.rpc.types import BlockHeader, RawLog
+from chain.watch import cursor_name_watched
+
+logger = logging.getLogger(__name__)
+
+#: Keys recomputed in one commit after joining; the main lane waits for it.
+SETTLE_KEYS = 200
+
+Reached = Callable[[str], None]
+
+
+def join_step(client: RpcClient, *, reached: Reached = lambda name: None) -> bool:
+    """Bring one contract one step further; whether anything was done.
+
+    A contract whose logs the node does not give keeps its error in its row and holds up no other.
+    """
+    cursor = Cursor.objects.filter(chain_id=conf.chain_id()).first()
+    if cursor is None or cursor.state != Cursor.State.RUNNING:
+        return False
+    rows = WatchedContract.objects.filter(chain_id=cursor.chain_id, removed_at=None, settled=False)
+    for row in rows.order_by("pk"):
+        try:
+            if _row_step(client, cursor=cursor, row=row, reached=reached):
+                return True
+        except CursorMoved:
+            return True  # somebody else committed first; look again
+        except RpcError as error:
+            _error_note(row, f"The node: {error.detail} ({error.code})")
+    return False
+
+
+def _row_step(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reached: Reached) -> bool:
+    if row.joined:
+        return _settle(client, cursor=cursor, row=row, reached=reached)
+    deep = min(cursor.finalized_number, cursor.head_number - conf.reorg_window())
+    target = min(deep, cursor.number)
+    if row.indexed_to < target:
+        return _window(client, row=row, target=target, reached=reached)
+    if deep > cursor.number:
+        # The main lane is still among final blocks. Joined now, every key would be read at a
+        # block whose state the node may have dropped; later there is one read of each.
+        return False
+    return _join(client, cursor=cursor, row=row, reached=reached)
+
+
+# --- final blocks, by number ----------------------------------------------------
+
+
+def _window(client: RpcClient, *, row: WatchedContract, target: int, reached: Reached) -> bool:
+    end = min(row.indexed_to + row.window_blocks, target)
+    start = row.indexed_to + 1
+    try:
+        blocks, raw_logs = fetch.window_logs(client, start, end, [bytes(row.address)])
+    except RangeTooLarge:
+        if start == end:
+            raise  # one block cannot be split; the node's limit must change
+        smaller = window_shrink(end - row.indexed_to)
+        WatchedContract.objects.filter(pk=row.pk).update(window_blocks=smaller)
+        return True
+    reached("join.fetched")
+    with transaction.atomic():
+        held = _row_lock(row)
+        _logs_store(held, blocks=blocks, raw_logs=raw_logs)
+        held.indexed_to, held.indexed_hash = blocks[-1].number, blocks[-1].hash
+        held.window_blocks, held.error = window_grow(row.window_blocks), ""
+        held.save(update_fields=["indexed_to", "indexed_hash", "window_blocks", "error"])
+    reached("join.committed")
+    return True
+
+
+def _row_lock(row: WatchedContract) -> WatchedContract:
+    """Lock a contract's row, provided it still stands where this fetch began.
+
+    Raises:
+        CursorMoved
+    """
+    held = WatchedContract.objects.select_for_update().get(pk=row.pk)
+    if _place(held) != _place(row):
+        raise CursorMoved(f"The progress of 0x{row.address.hex()} changed meanwhile.")
+    return held
+
+
+def _place(row: WatchedContract) -> tuple[object, ...]:
+    known = None if row.indexed_hash is None else bytes(row.indexed_hash)
+    return (row.indexed_to, known, row.generation, row.joined, row.settled, row.removed_at)
+
+
+def _logs_store(
+    row: WatchedContract, *, blocks: Sequence[BlockHeader], raw_logs: Sequence[RawLog]
+) -> None:
+    """Store logs with their keys and blocks, which must be those the main lane has stored.
+
+    Raises:
+        Inconsistent: the node's block is not the one we have at its number.
+    """
+    times = {block.number: block.timestamp for block in blocks}
+    numbers = {log.block_number for log in raw_logs}
+    needed = [block for block in blocks if block.number in numbers]
+    _blocks_compare(row, needed)
+    writer.blocks_write(needed)
+    writer.logs_write([log_read(raw, times[raw.block_number], row.abi) for raw in raw_logs])
+
+
+def _blocks_compare(row: WatchedContract, blocks: Sequence[BlockHeader]) -> None:
+    stored = Block.objects.filter(
+        chain_id=row.chain_id, canonical=True, number__in=[block.number for block in blocks]
+    )
+    ours = {number: bytes(hash) for number, hash in stored.values_list("number", "hash")}
+    for block in blocks:
+        if ours.get(block.number, block.hash) != block.hash:
+            raise Inconsistent(
+                f"The node's block {block.number} is not the one that is indexed; either the "
+                "chain was reorganised below what is final, or the node is of another chain."
+            )
+
+
+# --- up to the cursor, by hash --------------------------------------------------
+
+
+def _join(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reached: Reached) -> bool:
+    blocks = _blocks_between(client, cursor=cursor, row=row)
+    if blocks is None:
+        return False  # the node left our branch; the main lane finds out and goes back
+    raw_logs: list[RawLog] = []
+    try:
+        for block in blocks:
+            raw_logs += fetch.block_logs(client, block, [bytes(row.address)])
+    except BlockUnknown:
+        return False
+    reached("join.last.fetched")
+    with transaction.atomic():
+        held_cursor = cursor_lock(Position(cursor.number, bytes(cursor.hash)))
+        held = _row_lock(row)
+        _logs_store(held, blocks=blocks, raw_logs=raw_logs)
+        held.joined, held.joined_number, held.error = True, cursor.number, ""
+        held.indexed_to, held.indexed_hash = cursor.number, bytes(cursor.hash)
+        held.save()
+        cursor_name_watched(held_cursor)
+    reached("join.joined")
+    logger.info("%s joined the index at block %d.", row, cursor.number)
+    return True
+
+
+def _blocks_between(
+    client: RpcClient, *, cursor: Cursor, row: WatchedContract
+) -> list[BlockHeader] | None:
+    """Headers after the contract's last block up to the cursor's, each the parent of the next;
+    None where the node's do not lead from the one to the other."""
+    numbers = range(row.indexed_to + 1, cursor.number + 1)
+    blocks: list[BlockHeader] = []
+    parent = None if row.indexed_hash is None else bytes(row.indexed_hash)
+    for header in client.headers(numbers) if numbers else ():
+        if header is None or (parent is not None and header.parent_hash != parent):
+            return None
+        blocks.append(header)
+        parent = header.hash
+    # A contract younger than the cursor's block has nothing to fetch, and nothing to link.
+    return blocks if not blocks or parent == bytes(cursor.hash) else None
+
+
+# --- what the older logs touch --------------------------------------------------
+
+
+def _settle(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reached: Reached) -> bool:
+    base = Position(cursor.number, bytes(cursor.hash))
+    pending = _keys_pending(row)
+    if not pending:
+        with transaction.atomic():
+            cursor_lock(base)
+            held = _row_lock(row)
+            held.settled = True
+            held.save(update_fields=["settled"])
+        return True
+    at = BlockHeader(cursor.number, base.hash, cursor.timestamp)
+    head = BlockHeader(cursor.head_number, b"", cursor.head_timestamp)
+    touched = _touched(pending, at)
+    reads = fetch.reads_make(
+        client,
+        requests=fetch.reads_wanted(touched, at),
+        at=at,
+        seen=Observation(at, head, cursor.finalized_number, ()),
+    )
+    reached("join.read")
+    # A batch that ends where it began: no block, only what is known of these keys there.
+    batch_commit(
+        Batch(
+            base=base,
+            end=at,
+            head=head,
+            finalized_number=cursor.finalized_number,
+            blocks=(),
+            touched=touched,
+            reads=reads,
+            complaint=cursor.error,
+            watch_digest=bytes(cursor.watch_digest),
+        )
+    )
+    reached("join.settled")
+    return True
+
+
+def _keys_pending(row: WatchedContract) -> Touched:
+    """Keys of the contract's logs that were not recomputed since it joined; some of them."""
+    newer = KeyTouch.objects.filter(
+        chain_id=row.chain_id,
+        projector=OuterRef("projector"),
+        key=OuterRef("key"),
+        canonical=True,
+        block_number__gte=row.joined_number,
+    )
+    touched: Touched = {}
+    count = 0
+    for projector in registered_projectors():
+        keys = (
+            LogKey.objects.filter(
+                ~Exists(newer),
+                chain_id=row.chain_id,
+                projector=projector.name,
+                log__canonical=True,
+                log__contract=row.abi,
+                log__address=row.address,
+            )
+            .order_by("key")
+            .values_list("key", flat=True)
+            .distinct()[: SETTLE_KEYS - count]
+        )
+        found = list(keys)
+        if found:
+            touched[projector.name] = found
+            count += len(found)
+        if count >= SETTLE_KEYS:
+            break
+    return touched
+
+
+def _touched(pending: Touched, at: BlockHeader) -> Touched:
+    touched: Touched = {}
+    for projector in registered_projectors():
+        keys = pending.get(projector.name, [])
+        if keys:
+            linked = projector.keys_linked(keys=keys, block=at)
+            touched[projector.name] = list(dict.fromkeys([*keys, *linked]))
+    return touched
+
+
+def _error_note(row: WatchedContract, text: str) -> None:
+    logger.warning("%s: %s", row, text)
+    WatchedContract.objects.filter(pk=row.pk).exclude(error=text).update(error=text)
