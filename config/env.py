@@ -34,7 +34,7 @@ class Environment(BaseSettings):
     database_url: str = "postgresql:///althing"
     #: Celery's broker: Redis/Valkey or RabbitMQ.
     celery_broker_url: str = "redis://127.0.0.1:6379/0"
-    #: Django's cache (throttles, sessions' fast path). Redis/Valkey.
+    #: Django's cache (throttles). Redis/Valkey; the service runs on while it is away.
     cache_url: str = ""
 
     #: The node this service reads from and broadcasts to.
@@ -49,9 +49,28 @@ class Environment(BaseSettings):
     #: Blocks below the finalized one whose headers are kept to see a reorg.
     chain_reorg_window: int = Field(default=128, ge=8)
 
-    #: Ethereum keystore (v3) of the keeper; it holds gas money only.
-    althing_keeper_keystore: Path | None = None
-    althing_keeper_passphrase_file: Path | None = None
+    #: Ethereum keystore (v3) of the keeper; it holds gas money only. A path, or
+    #: ``credential:NAME`` for a file in systemd's $CREDENTIALS_DIRECTORY.
+    althing_keeper_keystore: str = ""
+    #: Its passphrase, likewise a path or ``credential:NAME``.
+    althing_keeper_passphrase_file: str = ""
+    #: Instead of a keystore: a JSON-RPC signer (Web3Signer, Clef) and the account it signs with.
+    althing_keeper_signer_url: SecretStr = SecretStr("")
+    althing_keeper_signer_address: str = ""
+    #: Wei per gas. Highest fee the keeper ever offers: a fee spike waits, it does not drain.
+    althing_keeper_max_fee_per_gas_wei: int = Field(default=200 * 10**9, gt=0)
+    #: Wei. Below this balance the keeper raises an alarm and signs nothing new.
+    althing_keeper_min_balance_wei: int = Field(default=10**16, ge=0)
+    #: Wei for gas per UTC day; used up, the keeper raises an alarm and waits for the next day.
+    althing_keeper_daily_gas_wei: int = Field(default=5 * 10**17, ge=0)
+    #: Wei per gas. Least priority fee offered, for chains whose blocks report none.
+    althing_keeper_min_tip_wei: int = Field(default=10**9, ge=0)
+    #: Seconds until an unmined transaction that others outbid is replaced by a dearer one.
+    althing_keeper_bump_after_s: float = Field(default=30, ge=0)
+    #: Seconds after which a step that nobody took is an alarm.
+    althing_keeper_overdue_s: int = Field(default=3600, ge=0)
+    #: Do everything but sign and send, and say what would be sent.
+    althing_keeper_dry_run: bool = False
 
     #: PEM file with the ES256 key that signs verdicts (EAR).
     althing_ear_key: Path | None = None
@@ -74,7 +93,8 @@ class Environment(BaseSettings):
 
 def read_environment() -> Environment:
     """Read the environment, taking ``NAME_FILE`` where a secret is a file."""
-    for name in ("SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL", "RPC_URL"):
+    names = "SECRET_KEY DATABASE_URL CELERY_BROKER_URL CACHE_URL RPC_URL ALTHING_KEEPER_SIGNER_URL"
+    for name in names.split():
         path = os.environ.get(f"{name}_FILE")
         if path and name not in os.environ:
             os.environ[name] = Path(path).read_text(encoding="utf-8").strip()

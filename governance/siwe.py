@@ -13,11 +13,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -31,6 +31,7 @@ from chain.client import rpc_client
 from chain.rpc.errors import RpcError
 from chain.signatures import SIGNATURE_MAX_BYTES, verify_message
 from governance.errors import ChainUnavailable, GovernanceError, InputInvalid
+from governance.models import SpentChallenge
 
 STATEMENT = "This does not cost gas and cannot move funds."
 #: Seconds to sign: long enough to find the wallet, short enough to be no use to a thief.
@@ -112,9 +113,7 @@ def challenge_finish(*, session: Any, signature: bytes) -> bytes:
         raise SiweError("There is nothing to sign. Start again.", code="siwe_no_challenge")
     if clock.now_s() > stored["expires_at"]:
         raise SiweError("The message is too old. Start again.", code="siwe_expired")
-    # Two requests of one session at once both still see the challenge: the cache lets one pass.
-    if not cache.add(f"siwe-nonce:{stored['nonce']}", 1, timeout=CHALLENGE_CONTRACT_S + 60):
-        raise SiweError("This message was used already. Start again.", code="siwe_used")
+    _challenge_spend(stored["nonce"], stored["expires_at"])
     address = bytes.fromhex(stored["address"])
     try:
         genuine = verify_message(address, stored["text"], signature)
@@ -129,6 +128,27 @@ def challenge_finish(*, session: Any, signature: bytes) -> bytes:
         )
     _session_open(session, address)
     return address
+
+
+def _challenge_spend(nonce: str, expires_at: int) -> None:
+    """Use a challenge up. Two requests of one session at once both still see it: one row passes.
+
+    Raises:
+        SiweError: ``siwe_used``.
+    """
+    # The messages stop being accepted before their rows are deleted.
+    kept_until = datetime.fromtimestamp(expires_at + CHALLENGE_S, UTC)
+    row = SpentChallenge(nonce=nonce, expires_at=kept_until)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        raise SiweError("This message was used already. Start again.", code="siwe_used") from None
+
+
+def challenges_expire(*, before: datetime) -> int:
+    """Delete the used challenges that are too old to be tried again; return how many."""
+    return SpentChallenge.objects.filter(expires_at__lt=before).delete()[0]
 
 
 def session_close(*, session: Any) -> None:

@@ -27,7 +27,10 @@ def keeper_tick() -> None:
 @shared_task
 def transactions_tick() -> None:
     """Follow the transactions people sent, and learn who executed what."""
+    from django.contrib.sessions.backends.db import SessionStore
+
     from chain import clock
+    from governance import siwe
     from governance.services import drafts, transactions
 
     try:
@@ -39,3 +42,5 @@ def transactions_tick() -> None:
     if cache.add("governance-housekeeping", 1, timeout=HOUSEKEEPING_S):
         transactions.transactions_expire(before=clock.now() - timedelta(days=KEEP_DAYS))
         drafts.drafts_expire()
+        siwe.challenges_expire(before=clock.now())
+        SessionStore.clear_expired()

@@ -94,10 +94,13 @@ DATABASES["default"]["OPTIONS"] |= {
 }
 # Kept open for 60 s: a connection costs more than most of our queries.
 DATABASES["default"]["CONN_MAX_AGE"] = 60
+# Asked once per request: after a restart of the database the first page must not be an error.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        # Goes on with each process's own memory while the server is away (docs/adr/0014).
+        "BACKEND": "chain.cache.ResilientCache",
         "LOCATION": ENV.cache_url or ENV.celery_broker_url,
         "KEY_PREFIX": "althing",
     }
@@ -117,10 +120,16 @@ CHAIN_FINALITY = ENV.chain_finality
 CHAIN_REORG_WINDOW = ENV.chain_reorg_window
 KEEPER_KEYSTORE = ENV.althing_keeper_keystore
 KEEPER_PASSPHRASE_FILE = ENV.althing_keeper_passphrase_file
-# Highest fee the keeper ever offers, in wei per gas: a fee spike waits, it does not drain.
-KEEPER_MAX_FEE_PER_GAS_WEI = 200 * 10**9
-# Below this balance (wei) the keeper raises an alarm and signs nothing new.
-KEEPER_MIN_BALANCE_WEI = 10**16
+KEEPER_SIGNER_URL = ENV.althing_keeper_signer_url.get_secret_value()
+KEEPER_SIGNER_ADDRESS = ENV.althing_keeper_signer_address
+# Units and reasons stand beside the variables in config/env.py.
+KEEPER_MAX_FEE_PER_GAS_WEI = ENV.althing_keeper_max_fee_per_gas_wei
+KEEPER_MIN_BALANCE_WEI = ENV.althing_keeper_min_balance_wei
+KEEPER_DAILY_GAS_WEI = ENV.althing_keeper_daily_gas_wei
+KEEPER_MIN_TIP_WEI = ENV.althing_keeper_min_tip_wei
+KEEPER_BUMP_AFTER_S = ENV.althing_keeper_bump_after_s
+KEEPER_OVERDUE_S = ENV.althing_keeper_overdue_s
+KEEPER_DRY_RUN = ENV.althing_keeper_dry_run
 # Blocks behind the head at which the freshness strip turns amber, then red.
 FRESHNESS_AMBER_BLOCKS = 5
 FRESHNESS_RED_BLOCKS = 25
@@ -219,7 +228,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 512
 
 # --- Sessions and sign-in ---------------------------------------------------------
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# In the database alone: a sign-in must survive the cache, and a sign-out must not be undone by one
+# that was away when it happened.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 12 * 60 * 60  # seconds; absolute, checked again by governance.siwe
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -12,7 +12,9 @@ from governance.models.discussion import (
 from governance.models.drafts import Draft
 from governance.models.keeper import KeeperNote, KeeperSwitch
 from governance.models.proposals import Proposal, ProposalAction, Vote
+from governance.models.reconcile import ReconcileFinding, ReconcileRun
 from governance.models.settings import GovernorSettingChange, GuardianTerm, RoutineCall
+from governance.models.sign_in import SpentChallenge
 from governance.models.timelock import TimelockOperation
 from governance.models.transactions import PendingTransaction, TransactionSender
 
@@ -31,8 +33,11 @@ __all__ = [
     "PendingTransaction",
     "Proposal",
     "ProposalAction",
+    "ReconcileFinding",
+    "ReconcileRun",
     "Report",
     "RoutineCall",
+    "SpentChallenge",
     "TimelockOperation",
     "TransactionSender",
     "UnhideRequest",

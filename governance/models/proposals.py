@@ -101,6 +101,12 @@ class Proposal(models.Model):
         indexes = [
             models.Index(fields=["created_block", "created_log_index"]),
             models.Index(fields=["kind", "number"]),
+            # Counted at every scrape of /metrics.
+            models.Index(
+                fields=["number"],
+                condition=models.Q(state_mismatch=True),
+                name="proposal_mismatch",
+            ),
         ]
 
     def __str__(self) -> str:
