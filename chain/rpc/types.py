@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from chain.rpc.errors import Inconsistent
 
 
@@ -20,9 +22,9 @@ class BlockHeader:
     gas_limit: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RawLog:
-    """One event log as the node gave it, not decoded."""
+class RawLog(msgspec.Struct, frozen=True, gc=False):
+    """One event log as the node gave it, not decoded. A struct, since they come by the hundred
+    thousand."""
 
     block_number: int
     block_hash: bytes

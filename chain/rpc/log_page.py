@@ -1,0 +1,117 @@
+"""A page of logs, from JSON to ``RawLog``: the one answer that comes by the hundred megabytes.
+
+msgspec parses it straight into structs, so that no dictionary is made per log; the rest is hex to
+bytes. Imports no Django.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from chain.rpc.errors import Inconsistent, Transient
+from chain.rpc.types import RawLog
+
+_TOPICS_MAX = 4
+_WORD = frozenset({32})
+
+
+class _LogJson(msgspec.Struct, rename="camel", gc=False):
+    """A log as EIP-1474 writes it; fields not named here are skipped."""
+
+    address: str
+    topics: list[str]
+    data: str
+    block_hash: str
+    block_number: str
+    transaction_hash: str
+    transaction_index: str
+    log_index: str
+    removed: bool = False
+
+
+class _Answer(msgspec.Struct):
+    """A JSON-RPC 2.0 response with logs."""
+
+    result: list[_LogJson] | None = None
+    error: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Answer)
+
+
+def logs_read(body: bytes) -> list[RawLog] | None:
+    """Read the response to one ``eth_getLogs``, in the order it came; None where it is an error
+    or has no result, which the client's own reading tells apart.
+
+    Raises:
+        Inconsistent: it is no list of mined logs. null is not []: a node that does not know must
+            not read as "no logs".
+        Transient: it is not JSON.
+    """
+    try:
+        answer = _decoder.decode(body)
+        return None if answer.result is None else [_raw(item) for item in answer.result]
+    except (msgspec.ValidationError, ValueError) as error:
+        if isinstance(error, msgspec.DecodeError) and not isinstance(
+            error, msgspec.ValidationError
+        ):
+            raise Transient(f"The node's answer is not JSON: {error}"[:500]) from error
+        raise Inconsistent(f"eth_getLogs gave no list of mined logs: {error}"[:500]) from error
+
+
+def _raw(item: _LogJson) -> RawLog:
+    fromhex = bytes.fromhex
+    topics = item.topics
+    log = RawLog(
+        int(item.block_number, 16),
+        fromhex(item.block_hash[2:]),
+        fromhex(item.transaction_hash[2:]),
+        int(item.transaction_index, 16),
+        int(item.log_index, 16),
+        fromhex(item.address[2:]),
+        tuple([fromhex(topic[2:]) for topic in topics]),
+        fromhex(item.data[2:]),
+    )
+    if (
+        len(log.address) != 20
+        or len(log.block_hash) != 32
+        or len(log.transaction_hash) != 32
+        or len(topics) > _TOPICS_MAX
+        or not _WORD.issuperset(map(len, log.topics))
+    ):
+        raise ValueError(f"a field of log {item.log_index} has another length")
+    if item.removed:
+        raise ValueError(f"log {item.log_index} is marked as removed by a reorganisation")
+    return log
+
+
+def logs_check(logs: Sequence[RawLog], addresses: Collection[bytes]) -> None:
+    """Check that logs are of these contracts, in chain order, and no place is taken twice; that
+    each block has one hash and each transaction of a block one index.
+
+    Raises:
+        Inconsistent
+    """
+    number = index = -1
+    block_hash = transaction_hash = b""
+    transaction_index = -1
+    for log in logs:
+        if log.address not in addresses:
+            raise Inconsistent(f"A log of 0x{log.address.hex()}, which was not asked for.")
+        if log.block_number != number:
+            if log.block_number < number:
+                raise Inconsistent("The logs are not in the order of the chain.")
+            number, block_hash = log.block_number, log.block_hash
+            transaction_hash, transaction_index = log.transaction_hash, log.transaction_index
+        else:
+            if log.log_index <= index:
+                raise Inconsistent(f"Log index {log.log_index} twice in block {number}.")
+            if log.block_hash != block_hash:
+                raise Inconsistent(f"Logs of block {number} name two hashes of it.")
+            if (log.transaction_index == transaction_index) != (
+                log.transaction_hash == transaction_hash
+            ) or log.transaction_index < transaction_index:
+                raise Inconsistent(f"Transaction indexes of block {number} contradict its hashes.")
+            transaction_hash, transaction_index = log.transaction_hash, log.transaction_index
+        index = log.log_index
