@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,8 +134,7 @@ class ChainBuilder:
         count = -(-votes_per_round // self.members)
         self.proposals = []
         # Votes count from the second after a delegation.
-        self.server.rpc("evm_increaseTime", 5)
-        self.server.rpc("evm_mine")
+        self._time_pass(5)
         for index in range(count):
             text = f"# Round {self.blocks // ROUND_BLOCKS}, proposal {index}\n\nNothing to do."
             call = calldata(signature, [governor], [0], [b""], text)
@@ -143,8 +143,7 @@ class ChainBuilder:
             )
             self.proposals.append(int(answer, 16))
             self._send({"from": self._owner, "to": governor, "data": call})
-        self.server.rpc("evm_increaseTime", 31)
-        self.server.rpc("evm_mine")
+        self._time_pass(31)
         self.server.rpc("anvil_setBlockTimestampInterval", 1)
 
     def _round_work(self, blocks: int) -> None:
@@ -161,6 +160,11 @@ class ChainBuilder:
             self.blocks += 1
         for start in range(0, len(wanted), 50):
             self._send_many(wanted[start : start + 50])
+
+    def _time_pass(self, seconds: int) -> None:
+        head = self.server.rpc("eth_getBlockByNumber", "latest", False)
+        self.server.rpc("evm_setNextBlockTimestamp", int(head["timestamp"], 16) + seconds)
+        self.server.rpc("evm_mine")
 
     # --- the node ---------------------------------------------------------------------
 
@@ -182,14 +186,12 @@ class ChainBuilder:
 
     def _send_many(self, transactions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         hashes = [self.server.rpc("eth_sendTransaction", item) for item in transactions]
-        receipts = []
-        for item in hashes:
-            receipt = None
-            while receipt is None:  # anvil answers before it has mined
-                receipt = self.server.rpc("eth_getTransactionReceipt", item)
+        while self.server.rpc("eth_getTransactionReceipt", hashes[-1]) is None:
+            time.sleep(0.01)  # anvil answers before it has mined
+        receipts = [self.server.rpc("eth_getTransactionReceipt", item) for item in hashes]
+        for receipt in receipts:
             if receipt["status"] != "0x1":
-                raise RuntimeError(f"A transaction of the swarm failed: {item}")
-            receipts.append(receipt)
+                raise RuntimeError(f"A transaction of the swarm failed: {receipt}"[:300])
         return receipts
 
 
@@ -206,8 +208,6 @@ def chain_build(
 
 
 if __name__ == "__main__":
-    import time
-
     place = Path(tempfile.mkdtemp(prefix="althing-bench-"))
     began = time.monotonic()
     chain, _ = chain_build(place, blocks=int(sys.argv[1]), say=print)
