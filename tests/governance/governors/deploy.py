@@ -157,5 +157,5 @@ def governor_deploy(chain: LocalChain, kind: str) -> LocalGovernor:
     # Votes count from the block, and the second, after the delegation.
     chain.travel(2)
     if governor.clock_mode == "rounds":
-        chain.mine(200)
+        chain.mine(20)
     return governor

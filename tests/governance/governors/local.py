@@ -139,7 +139,7 @@ class LocalGovernor:
     token: bytes
     box: bytes
     timelock: bytes | None = None
-    #: "block", "timestamp" or "rounds" of a hundred blocks.
+    #: "block", "timestamp" or "rounds" of ten blocks.
     clock_mode: str = "block"
     #: First block with its code.
     created_at: int = 0
@@ -195,7 +195,7 @@ class LocalGovernor:
     def clock(self) -> int:
         """The governor's clock at the newest block."""
         number, timestamp = self.chain.block()
-        return {"block": number, "timestamp": timestamp, "rounds": number // 100}[self.clock_mode]
+        return {"block": number, "timestamp": timestamp, "rounds": number // 10}[self.clock_mode]
 
     def travel_to(self, clock: int) -> None:
         """Mine until the governor's clock shows ``clock``; never backwards."""
@@ -204,7 +204,7 @@ class LocalGovernor:
             if clock > timestamp:
                 self.chain.travel(clock - timestamp)
             return
-        wanted = clock * 100 if self.clock_mode == "rounds" else clock
+        wanted = clock * 10 if self.clock_mode == "rounds" else clock
         if wanted > number:
             self.chain.mine(wanted - number)
 

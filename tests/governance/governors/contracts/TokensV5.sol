@@ -40,12 +40,12 @@ contract TokenV5Seconds is TokenV5 {
     }
 }
 
-/// @title Votes by something of its own: rounds of a hundred blocks
+/// @title Votes by something of its own: rounds of ten blocks
 contract TokenV5Rounds is TokenV5 {
     constructor(uint256 supply) TokenV5(supply) {}
 
     function clock() public view override returns (uint48) {
-        return uint48(block.number / 100);
+        return uint48(block.number / 10);
     }
 
     function CLOCK_MODE() public pure override returns (string memory) {
