@@ -217,8 +217,6 @@ def watch_roll_back(*, number: int, hash: bytes) -> None:
     rows = WatchedContract.objects.select_for_update().filter(chain_id=conf.chain_id())
     for row in rows.filter(settled=False).order_by("pk"):
         row.generation += 1
-        if row.joined_number is not None:
-            row.joined_number = min(row.joined_number, number)
         if not row.joined and row.indexed_to > number:
             # Below its first block there is nothing of it, on either branch.
             row.indexed_to = max(number, row.first_block - 1)

@@ -11,14 +11,13 @@ import logging
 from collections.abc import Callable, Sequence
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
 from chain import conf
 from chain.indexer import fetch, writer
 from chain.indexer.batch import Batch, Touched, log_read
 from chain.indexer.commit import CursorMoved, batch_commit, cursor_lock
 from chain.indexer.planner import Observation, Position, window_grow, window_shrink
-from chain.models import Block, Cursor, KeyTouch, LogKey, WatchedContract
+from chain.models import Block, Cursor, LogKey, WatchedContract
 from chain.projections import registered_projectors
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import BlockUnknown, Inconsistent, RangeTooLarge, RpcError
@@ -157,6 +156,7 @@ def _join(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reached: R
         held = _row_lock(row)
         _logs_store(held, blocks=blocks, raw_logs=raw_logs)
         held.joined, held.joined_number, held.error = True, cursor.number, ""
+        held.settled_projector, held.settled_key = "", ""
         held.indexed_to, held.indexed_hash = cursor.number, bytes(cursor.hash)
         held.save()
         cursor_name_watched(held_cursor)
@@ -186,16 +186,8 @@ def _blocks_between(
 
 
 def _settle(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reached: Reached) -> bool:
-    base = Position(cursor.number, bytes(cursor.hash))
     pending = _keys_pending(row)
-    if not pending:
-        with transaction.atomic():
-            cursor_lock(base)
-            held = _row_lock(row)
-            held.settled = True
-            held.save(update_fields=["settled"])
-        return True
-    at = BlockHeader(cursor.number, base.hash, cursor.timestamp)
+    at = BlockHeader(cursor.number, bytes(cursor.hash), cursor.timestamp)
     head = BlockHeader(cursor.head_number, b"", cursor.head_timestamp)
     touched = _touched(pending, at)
     reads = fetch.reads_make(
@@ -206,53 +198,52 @@ def _settle(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reached:
     )
     reached("join.read")
     # A batch that ends where it began: no block, only what is known of these keys there.
-    batch_commit(
-        Batch(
-            base=base,
-            end=at,
-            head=head,
-            finalized_number=cursor.finalized_number,
-            blocks=(),
-            touched=touched,
-            reads=reads,
-            complaint=cursor.error,
-            watch_digest=bytes(cursor.watch_digest),
-        )
+    batch = Batch(
+        base=Position(at.number, at.hash),
+        end=at,
+        head=head,
+        finalized_number=cursor.finalized_number,
+        blocks=(),
+        touched=touched,
+        reads=reads,
+        complaint=cursor.error,
+        watch_digest=bytes(cursor.watch_digest),
     )
+    with transaction.atomic():
+        batch_commit(batch)
+        held = _row_lock(row)
+        held.settled = not pending
+        if pending:
+            held.settled_projector, keys = list(pending.items())[-1]
+            held.settled_key = keys[-1]
+        held.save(update_fields=["settled", "settled_projector", "settled_key"])
     reached("join.settled")
     return True
 
 
 def _keys_pending(row: WatchedContract) -> Touched:
-    """Keys of the contract's logs that were not recomputed since it joined; some of them."""
-    newer = KeyTouch.objects.filter(
-        chain_id=row.chain_id,
-        projector=OuterRef("projector"),
-        key=OuterRef("key"),
-        canonical=True,
-        block_number__gte=row.joined_number,
-    )
+    """The next keys of the contract's logs, projector by projector and in their own order, after
+    the last that was recomputed. Keys that come later come with the main lane's batches."""
+    names = [projector.name for projector in registered_projectors()]
+    begun = row.settled_projector in names
+    first = names.index(row.settled_projector) if begun else 0
     touched: Touched = {}
-    count = 0
-    for projector in registered_projectors():
-        keys = (
-            LogKey.objects.filter(
-                ~Exists(newer),
-                chain_id=row.chain_id,
-                projector=projector.name,
-                log__canonical=True,
-                log__contract=row.abi,
-                log__address=row.address,
-            )
-            .order_by("key")
-            .values_list("key", flat=True)
-            .distinct()[: SETTLE_KEYS - count]
+    room = SETTLE_KEYS
+    for name in names[first:]:
+        keys = LogKey.objects.filter(
+            chain_id=row.chain_id,
+            projector=name,
+            log__canonical=True,
+            log__contract=row.abi,
+            log__address=row.address,
         )
-        found = list(keys)
+        if begun and name == row.settled_projector:
+            keys = keys.filter(key__gt=row.settled_key)
+        found = list(keys.order_by("key").values_list("key", flat=True).distinct()[:room])
         if found:
-            touched[projector.name] = found
-            count += len(found)
-        if count >= SETTLE_KEYS:
+            touched[name] = found
+            room -= len(found)
+        if not room:
             break
     return touched
 

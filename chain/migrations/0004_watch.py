@@ -46,6 +46,8 @@ class Migration(migrations.Migration):
                     models.BigIntegerField(help_text="The main cursor when it joined.", null=True),
                 ),
                 ("settled", models.BooleanField(default=False)),
+                ("settled_projector", models.CharField(blank=True, max_length=100)),
+                ("settled_key", models.CharField(blank=True, max_length=300)),
                 (
                     "error",
                     models.TextField(blank=True, help_text="Why it does not advance."),

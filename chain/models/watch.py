@@ -33,6 +33,9 @@ class WatchedContract(models.Model):
     joined_number = models.BigIntegerField(null=True, help_text="The main cursor when it joined.")
     #: False from joining until every key its older logs touch has been recomputed.
     settled = models.BooleanField(default=False)
+    #: The last key that was, while that goes on.
+    settled_projector = models.CharField(max_length=100, blank=True)
+    settled_key = models.CharField(max_length=300, blank=True)
     error = models.TextField(blank=True, help_text="Why it does not advance.")
     added_at = models.DateTimeField()
     added_by = models.CharField(max_length=150)

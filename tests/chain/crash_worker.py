@@ -27,7 +27,7 @@ def main() -> None:
 
     django.setup()
     from chain import projections
-    from chain.indexer.loop import Indexer, Outcome
+    from chain.indexer.loop import Indexer, Outcome, index_until_head
     from chain.models import TxIntent
     from chain.outbox import Go, intent_kind_register
     from chain.rpc.client import RpcClient
@@ -42,8 +42,7 @@ def main() -> None:
     if what == "index":
         projections._registry.clear()
         projections.register_projector(HolderProjector())
-        indexer = Indexer(reached=reached)
-        while indexer.step().outcome != Outcome.IDLE:
+        while index_until_head(indexer=Indexer(reached=reached)).outcome != Outcome.IDLE:
             pass
         return
 
