@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
+from chain.rpc.classifier import error_read
 from chain.rpc.errors import (
     BlockUnknown,
     Inconsistent,
     RateLimited,
     RpcError,
     Transient,
-    classify,
 )
 from chain.rpc.log_page import logs_check, logs_read
 from chain.rpc.transport import Transport
@@ -164,9 +164,7 @@ class RpcClient:
         if error is not None:
             if not isinstance(error, dict):
                 return Transient(str(error)[:500])
-            code = error.get("code")
-            message = str(error.get("message", ""))[:2000]
-            return classify(code if isinstance(code, int) else 0, message, error.get("data"))
+            return error_read(error)
         if "result" not in answer:
             return Inconsistent("An answer has neither result nor error.")
         return answer["result"]

@@ -1,14 +1,27 @@
 """What a node can answer instead of a result, as a small tree.
 
-JSON-RPC has no standard for errors beyond EIP-1474's numbers, and every provider words
-them its own way; ``CLASSIFIER`` below is that knowledge, as data. The first row that fits
-decides, so narrow rows stand before wide ones.
+::
+
+    RpcError
+        RangeTooLarge      ask for fewer blocks, at once; ``suggested`` says how many
+        RateLimited        wait ``retry_after_s``
+        BlockUnknown       the node does not have the block (yet, or any more)
+        StateUnavailable   the node no longer keeps what came of the block
+        Inconsistent       the answer contradicts itself, another, or a proof; ``evidence``
+        WrongChain         the node serves another chain; it is never used
+        Transient          something passing
+        Permanent          the request is wrong for this node
+            BatchTooLarge  so many requests at once
+        ContractReverted   the contract refused the call
+
+How the words and numbers of nodes map onto it: chain.rpc.classifier.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+#: Characters kept of each side of a contradiction: enough to see it, not to fill a log.
+EVIDENCE_MAX = 2_000
 
 
 class RpcError(Exception):
@@ -23,9 +36,26 @@ class RpcError(Exception):
 
 
 class RangeTooLarge(RpcError):
-    """eth_getLogs asked for too many blocks or results; ask for fewer, at once."""
+    """eth_getLogs asked for too many blocks or results; ask for fewer, at once.
+
+    ``suggested`` is what the node offers, where its words say so: blocks (from, to), both
+    included, or a number of blocks. Advice, not a promise: some name a limit above their real one.
+    """
 
     code = "range_too_large"
+
+    def __init__(
+        self, detail: str, *, suggested: tuple[int, int] | int | None = None, data: Any = None
+    ) -> None:
+        super().__init__(detail, data=data)
+        self.suggested = suggested
+
+    @property
+    def suggested_blocks(self) -> int | None:
+        """Number of blocks the node says it would take."""
+        if isinstance(self.suggested, tuple):
+            return self.suggested[1] - self.suggested[0] + 1
+        return self.suggested
 
 
 class RateLimited(RpcError):
@@ -45,15 +75,33 @@ class BlockUnknown(RpcError):
 
 
 class StateUnavailable(RpcError):
-    """The node knows the block but no longer keeps the state after it."""
+    """The node knows the block but no longer keeps the state (or history) of it."""
 
     code = "state_unavailable"
 
 
 class Inconsistent(RpcError):
-    """The answer contradicts itself or another answer of the same node. Never stored."""
+    """The answer contradicts itself, another answer or a proof. Never stored.
+
+    ``evidence`` holds what was asked and what was answered, shortened, for the log.
+    """
 
     code = "rpc_inconsistent"
+
+    def __init__(
+        self, detail: str, *, evidence: Mapping[str, object] | None = None, data: Any = None
+    ) -> None:
+        super().__init__(detail, data=data)
+        self.evidence: dict[str, str] = {
+            str(name)[:100]: str(value)[:EVIDENCE_MAX]
+            for name, value in list((evidence or {}).items())[:10]
+        }
+
+
+class WrongChain(RpcError):
+    """The node serves another chain than the configured one. Nothing is read from it."""
+
+    code = "wrong_chain"
 
 
 class Transient(RpcError):
@@ -66,6 +114,12 @@ class Permanent(RpcError):
     """The request itself is wrong for this node; trying again does not help."""
 
     code = "rpc_permanent"
+
+
+class BatchTooLarge(Permanent):
+    """The node takes fewer requests at once, or one at a time."""
+
+    code = "batch_too_large"
 
 
 class ContractReverted(RpcError):
@@ -88,84 +142,3 @@ class ContractReverted(RpcError):
         super().__init__(detail, data=data)
         self.code = code
         self.arguments: dict[str, Any] = dict(arguments or {})
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One row of the classifier: fits if every given condition fits."""
-
-    error: type[RpcError]
-    pattern: re.Pattern[str] | None = None
-    codes: frozenset[int] = frozenset()
-
-
-def _rule(error: type[RpcError], pattern: str = "", codes: tuple[int, ...] = ()) -> Rule:
-    compiled = re.compile(pattern, re.IGNORECASE) if pattern else None
-    return Rule(error, compiled, frozenset(codes))
-
-
-CLASSIFIER: tuple[Rule, ...] = (
-    _rule(ContractReverted, codes=(3,)),
-    _rule(ContractReverted, r"^(vm exception.*|execution )revert"),
-    _rule(ContractReverted, r"out ?of ?gas|invalid opcode|stack underflow|invalidfeopcode"),
-    _rule(RangeTooLarge, r"more than [\d,]+ results|response size (should not )?exceed"),
-    _rule(RangeTooLarge, r"(block )?range (is )?(too (wide|large|big)|limit exceeded|greater)"),
-    _rule(RangeTooLarge, r"(limited to|maximum|max(imum)? is|exceeds?).{0,40}(block )?range"),
-    _rule(RangeTooLarge, r"ranges? over [\d,]+|(block )?range should work|reducing your block"),
-    _rule(RangeTooLarge, r"try with this block range|too many (logs|results|blocks)"),
-    _rule(RangeTooLarge, r"query (exceeds max|returned too|timeout exceeded)|result set too"),
-    _rule(RangeTooLarge, r"max (block|range)|block count|getlogs.{0,60}(limit|up to)"),
-    _rule(RateLimited, r"rate.?limit|too many requests|compute units|throttl|capacity exceeded"),
-    _rule(RateLimited, r"request (count|limit)|requests per|quota|try again later|exceeded.*limit"),
-    _rule(RateLimited, codes=(-32005, -32029, 429)),
-    _rule(StateUnavailable, r"missing trie node|state.{0,40}(not available|unavailable|discarded)"),
-    _rule(StateUnavailable, r"blockoutofrange|historical state|prun(ed|ing)|proof window"),
-    _rule(StateUnavailable, r"archive|no state (available|found)|state at block"),
-    _rule(BlockUnknown, r"unknown block|(block|header)[\w ]{0,20} not found|header for hash"),
-    _rule(BlockUnknown, r"out of range|beyond (the )?head|after last accepted|unfinalized data"),
-    _rule(BlockUnknown, r"resource not found|cannot find block|could not find block"),
-    _rule(Permanent, codes=(-32600, -32601, -32602, -32004, -32006)),
-    _rule(Permanent, r"method .{0,60}(not found|not supported|does not exist)|unauthori[sz]ed"),
-    _rule(Transient, codes=(-32603, -32000, -32001, -32002, -32700)),
-)
-
-
-def classify(code: int, message: str, data: Any = None) -> RpcError:
-    """Turn one JSON-RPC error object into an exception (not raised here).
-
-    An error that fits no row is ``Transient``: a new wording must slow us down, not stop us.
-    """
-    text = f"{message} {data}" if isinstance(data, str) and not data.startswith("0x") else message
-    for rule in CLASSIFIER:
-        if rule.codes and code not in rule.codes:
-            continue
-        if rule.pattern is not None and rule.pattern.search(text) is None:
-            continue
-        if rule.error is ContractReverted:
-            return ContractReverted(message, data=revert_bytes(data))
-        return rule.error(message, data=data)
-    return Transient(message, data=data)
-
-
-def classify_http(status: int, body: str, retry_after: str | None) -> RpcError:
-    """Turn an HTTP status other than 200 into an exception (not raised here)."""
-    detail = f"HTTP {status}: {body[:200]}"
-    if status == 429:
-        wait = float(retry_after) if retry_after and retry_after.isdigit() else 1.0
-        return RateLimited(detail, retry_after_s=min(wait, 60.0))
-    if status == 413:
-        return RangeTooLarge(detail)
-    if status in (408, 425) or status >= 500:
-        return Transient(detail)
-    return Permanent(detail)
-
-
-def revert_bytes(data: Any) -> bytes:
-    """Find the revert bytes in an error's ``data``; nodes nest them differently."""
-    if isinstance(data, dict):
-        data = data.get("data") or data.get("result") or data.get("output")
-    if isinstance(data, str):
-        match = re.search(r"0x([0-9a-fA-F]*)", data)
-        if match and len(match.group(1)) % 2 == 0:
-            return bytes.fromhex(match.group(1))
-    return b""

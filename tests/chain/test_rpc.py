@@ -19,52 +19,14 @@ from chain.rpc import (
     HttpTransport,
     Inconsistent,
     Permanent,
-    RangeTooLarge,
     RateLimited,
     RpcClient,
     RpcError,
-    StateUnavailable,
     Transient,
 )
-from chain.rpc.errors import classify, classify_http, revert_bytes
 from chain.rpc.send_errors import SendOutcome, send_outcome
 from chain.rpc.types import BlockHeader, hex_bytes, hex_int, parse_header, parse_log
 from chain.rpc.validation import bloom_bits, bloom_may_hold
-
-# Wordings of real nodes and providers.
-WORDINGS: list[tuple[type[RpcError], int, str]] = [
-    (ContractReverted, 3, "execution reverted: ERC20: transfer amount exceeds balance"),
-    (ContractReverted, -32000, "execution reverted"),
-    (RangeTooLarge, -32005, "query returned more than 10000 results"),
-    (RangeTooLarge, -32602, "Log response size exceeded. this block range should work: [0x1, 0x2]"),
-    (RangeTooLarge, -32000, "block range is too wide"),
-    (RangeTooLarge, -32000, "exceed maximum block range: 5000"),
-    (RangeTooLarge, -32602, "eth_getLogs is limited to a 10,000 range"),
-    (RangeTooLarge, -32600, "ranges over 10000 blocks are not supported on freetier"),
-    (RangeTooLarge, -32000, "query exceeds max results 20000, retry with the range 1-2"),
-    (RangeTooLarge, -32002, "Query timeout exceeded. Consider reducing your block range"),
-    (RateLimited, -32005, "rate limit exceeded"),
-    (RateLimited, 429, "Too Many Requests"),
-    (RateLimited, -32007, "15/second request limit reached"),
-    (RateLimited, 429, "Your app has exceeded its compute units per second capacity"),
-    (StateUnavailable, -32000, "missing trie node 2a4c (path ) state 0x2a4c is not available"),
-    (StateUnavailable, -32000, "BlockOutOfRangeError: block height is 20 but requested was 1"),
-    (StateUnavailable, -32000, "required historical state unavailable (reexec=128)"),
-    (StateUnavailable, -32000, "state has been pruned"),
-    (BlockUnknown, -32000, "header not found"),
-    (BlockUnknown, -32001, "Unknown block"),
-    (BlockUnknown, -32000, "header for hash not found"),
-    (BlockUnknown, -32000, "cannot query unfinalized data"),
-    (Permanent, -32601, "the method eth_getBlockReceipts does not exist/is not available"),
-    (Permanent, -32602, "invalid argument 0: hex string without 0x prefix"),
-    (Transient, -32603, "Internal error"),
-    (Transient, -12345, "words nobody wrote before"),
-]
-
-
-@pytest.mark.parametrize(("kind", "code", "message"), WORDINGS, ids=[w[2][:40] for w in WORDINGS])
-def test_the_classifier_knows_the_wordings(kind: type[RpcError], code: int, message: str) -> None:
-    assert type(classify(code, message)) is kind
 
 
 @pytest.mark.parametrize(
@@ -81,31 +43,6 @@ def test_the_classifier_knows_the_wordings(kind: type[RpcError], code: int, mess
 )
 def test_send_errors(outcome: SendOutcome, message: str) -> None:
     assert send_outcome(Transient(message)) is outcome
-
-
-def test_http_statuses() -> None:
-    assert type(classify_http(503, "", None)) is Transient
-    assert type(classify_http(413, "", None)) is RangeTooLarge
-    assert type(classify_http(401, "", None)) is Permanent
-    limited = classify_http(429, "", "7")
-    assert isinstance(limited, RateLimited)
-    assert limited.retry_after_s == 7
-
-
-@pytest.mark.parametrize(
-    ("data", "raw"),
-    [
-        ("0x08c379a0", "08c379a0"),
-        ({"data": "0xdead"}, "dead"),
-        ("Reverted 0xbeef", "beef"),
-        ({"data": {}}, ""),
-        ("0xabc", ""),
-        (None, ""),
-        (5, ""),
-    ],
-)
-def test_revert_bytes_are_found_wherever_nodes_put_them(data: Any, raw: str) -> None:
-    assert revert_bytes(data).hex() == raw
 
 
 class Script:

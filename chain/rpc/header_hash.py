@@ -1,0 +1,78 @@
+"""Is a block's hash the hash of its header? Recomputed from the fields, for every known fork.
+
+``keccak(rlp(fields))`` (Yellow Paper 4.4.3); later forks append fields: EIP-1559, EIP-4895,
+EIP-4844, EIP-4788, EIP-7685. A chain whose headers are made otherwise (some rollups) cannot be
+checked so; ``header_hash`` then gives None or another hash, and the caller decides by what it
+saw of that chain before.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chain.hashing import keccak
+from chain.rpc.errors import Inconsistent
+from chain.rpc.rlp_trie import rlp_bytes, rlp_list
+from chain.rpc.types import hex_bytes
+
+#: Name in JSON-RPC and length in bytes; 0 is a number, None is bytes of any length.
+_FIELDS: tuple[tuple[str, int | None], ...] = (
+    ("parentHash", 32),
+    ("sha3Uncles", 32),
+    ("miner", 20),
+    ("stateRoot", 32),
+    ("transactionsRoot", 32),
+    ("receiptsRoot", 32),
+    ("logsBloom", 256),
+    ("difficulty", 0),
+    ("number", 0),
+    ("gasLimit", 0),
+    ("gasUsed", 0),
+    ("timestamp", 0),
+    ("extraData", None),
+    ("mixHash", 32),
+    ("nonce", 8),
+)
+#: Appended by forks, in this order; a header has a beginning of this list.
+_LATER: tuple[tuple[str, int | None], ...] = (
+    ("baseFeePerGas", 0),  # London
+    ("withdrawalsRoot", 32),  # Shanghai
+    ("blobGasUsed", 0),  # Cancun
+    ("excessBlobGas", 0),
+    ("parentBeaconBlockRoot", 32),
+    ("requestsHash", 32),  # Prague
+)
+#: What stands beside the header in an answer and is no part of what is hashed.
+_BESIDE = frozenset(
+    "hash transactions uncles withdrawals size totalDifficulty author l1BlockNumber sendCount "
+    "sendRoot blockTimestamp milliTimestamp".split()
+)
+_KNOWN = frozenset(name for name, _ in (*_FIELDS, *_LATER)) | _BESIDE
+
+
+def header_hash(source: Mapping[str, Any]) -> bytes | None:
+    """Hash of a header as JSON-RPC gives it; None where its set of fields is not understood.
+
+    Raises:
+        Inconsistent: a field is malformed.
+    """
+    present = [source.get(name) is not None for name, _ in _LATER]
+    if sorted(present, reverse=True) != present:
+        return None
+    if any(name not in _KNOWN and value is not None for name, value in source.items()):
+        return None
+    fields = [*_FIELDS, *_LATER[: sum(present)]]
+    if any(source.get(name) is None for name, _ in _FIELDS):
+        return None
+    return keccak(rlp_list(rlp_bytes(_bytes(source[name], length)) for name, length in fields))
+
+
+def _bytes(value: Any, length: int | None) -> bytes:
+    if length != 0:
+        return hex_bytes(value, length)
+    if not isinstance(value, str) or not value.startswith("0x"):
+        raise Inconsistent(f"Expected a number, got {str(value)[:40]!r}.")
+    digits = value[2:].lstrip("0")
+    try:
+        return bytes.fromhex(digits.rjust(len(digits) + len(digits) % 2, "0"))
+    except ValueError as error:
+        raise Inconsistent(f"Expected a number, got {value[:40]!r}.") from error
