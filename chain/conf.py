@@ -56,16 +56,48 @@ def freshness_stall_s() -> int:
     return int(_get("FRESHNESS_STALL_S", 120))
 
 
-def keeper_keystore() -> Path | None:
-    """Web3 keystore v3 file of the keeper (gas money only)."""
-    value = _get("KEEPER_KEYSTORE", None)
-    return Path(value) if value else None
+def keeper_keystore() -> str:
+    """Web3 keystore v3 of the keeper (gas money only): a path, or ``credential:NAME`` for a
+    systemd credential. Empty: none."""
+    return str(_get("KEEPER_KEYSTORE", None) or "")
 
 
-def keeper_passphrase_file() -> Path | None:
-    """File with the passphrase: a variable would show in the process list's environment."""
-    value = _get("KEEPER_PASSPHRASE_FILE", None)
-    return Path(value) if value else None
+def keeper_passphrase_file() -> str:
+    """Where its passphrase is, likewise: a variable would show in the process's environment."""
+    return str(_get("KEEPER_PASSPHRASE_FILE", None) or "")
+
+
+def keeper_signer_url() -> str:
+    """Address of an external JSON-RPC signer (Web3Signer, Clef) instead of a keystore; may carry
+    a secret. Empty: none."""
+    return str(_get("KEEPER_SIGNER_URL", "") or "")
+
+
+def keeper_signer_address() -> str:
+    """The account (EIP-55) with which the external signer signs: it may hold several."""
+    return str(_get("KEEPER_SIGNER_ADDRESS", "") or "")
+
+
+def keeper_signer_timeout_s() -> float:
+    """Seconds for one signature: the signer's row is locked meanwhile, so no person's time."""
+    return float(_get("KEEPER_SIGNER_TIMEOUT_S", 10))
+
+
+def keeper_dry_run() -> bool:
+    """True: plan, ask the chain and say what would be sent, but sign and send nothing."""
+    return bool(_get("KEEPER_DRY_RUN", False))
+
+
+def keeper_overdue_s() -> int:
+    """Seconds after a passed proposal could be queued or executed until nobody having done it is
+    an alarm. An hour: longer than any usual fee spike, far shorter than the 14 days to expiry."""
+    return int(_get("KEEPER_OVERDUE_S", 3600))
+
+
+def keeper_daily_gas_wei() -> int:
+    """Wei for gas per signer and UTC day: what a fault or a thief of the outbox can burn in a
+    day. Half an ether is some fifty executions in a fee spike at the cap."""
+    return int(_get("KEEPER_DAILY_GAS_WEI", 5 * 10**17))
 
 
 def keeper_max_fee_per_gas_wei() -> int:

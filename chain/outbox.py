@@ -7,8 +7,10 @@ the chain again just before signing: nothing is sent on the database's word alon
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from chain import clock, conf
 from chain.contracts import contract
@@ -22,12 +24,14 @@ __all__ = [
     "IntentKind",
     "Preflight",
     "Reject",
+    "SignerQuarantined",
     "Wait",
     "intent_allowed",
     "intent_kind",
     "intent_kind_register",
     "intent_obsolete",
     "intent_submit",
+    "signer_drain",
     "signer_pause",
     "signer_resume",
 ]
@@ -47,9 +51,10 @@ class AlreadyDone:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Preflight: not yet. ``reason`` is shown as it is."""
+    """Preflight: not yet. ``reason`` is shown as it is; ``code`` tells it to programs."""
 
     reason: str
+    code: str = TxIntent.Wait.PREFLIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,12 @@ class IntentConflict(Exception):
     """The same ``idem_key`` was submitted before with another transaction."""
 
     code = "intent_conflict"
+
+
+class SignerQuarantined(Exception):
+    """The signer's key was used elsewhere; it never signs again. Use a new key."""
+
+    code = "signer_quarantined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +134,14 @@ def intent_submit(
     value_wei: int = 0,
     not_before: datetime | None = None,
     deadline: datetime | None = None,
+    depends_on: TxIntent | None = None,
+    depends_on_final: bool = False,
 ) -> TxIntent:
     """State that a transaction is wanted, once per ``idem_key``; return the one intent of it.
+
+    ``not_before`` and ``deadline`` are times of the chain. With ``depends_on`` it is not signed
+    before that intent is in a block (final, with ``depends_on_final``), goes back with it when a
+    reorganisation takes that block, and ends when that intent ends without its effect.
 
     Raises:
         IntentConflict: that key stands for another transaction.
@@ -142,6 +159,8 @@ def intent_submit(
                 "data_hash": keccak(data),
                 "not_before": not_before,
                 "deadline": deadline,
+                "depends_on": depends_on,
+                "depends_on_final": depends_on_final,
                 "created_at": moment,
                 "updated_at": moment,
             },
@@ -156,45 +175,75 @@ def intent_submit(
     return intent
 
 
-def intent_obsolete(*, intent: TxIntent, reason: str) -> None:
-    """Say that the effect is no longer wanted. Unsigned it is rejected; signed, the sender
-    spends its nonce on a cancel."""
+def intent_obsolete(*, intent: TxIntent, reason: str) -> bool:
+    """Say that the effect is no longer wanted; whether that was news.
+
+    Unsigned it is rejected; signed, the sender spends its nonce on a cancel; what is in a block
+    or has ended stays as it is.
+    """
+    moment = clock.now()
+    wanted = (TxIntent.State.PLANNED, *TxIntent.UNMINED_STATES)
     with transaction.atomic():
-        row = TxIntent.objects.select_for_update().get(pk=intent.pk)
-        if row.obsolete_reason:
-            return
-        row.obsolete_reason = reason
-        row.updated_at = clock.now()
-        row.save(update_fields=["obsolete_reason", "updated_at"])
+        rows = TxIntent.objects.filter(pk=intent.pk, obsolete_reason="", state__in=wanted)
+        if not rows.update(obsolete_reason=reason, updated_at=moment):
+            return False
+        intent.refresh_from_db()
         TxEvent.objects.create(
-            intent=row,
-            from_state=row.state,
-            to_state=row.state,
+            intent=intent,
+            from_state=intent.state,
+            to_state=intent.state,
             detail=f"No longer wanted: {reason}",
-            created_at=row.updated_at,
+            created_at=moment,
         )
+    return True
 
 
-def signer_pause(*, signer: Signer, actor: str, reason: str) -> None:
-    """Stop signing with this key; what is signed already is still seen through."""
-    _signer_switch(signer=signer, paused=True, actor=actor, reason=reason)
+def signer_pause(*, signer: Signer, actor: str, reason: str) -> bool:
+    """Sign nothing new with this key; whether that was news.
+
+    What is signed already is seen through, with higher fees where it needs them: its bytes are
+    out, and a nonce left open would hold up everything behind it.
+    """
+    rows = Signer.objects.filter(paused=False)
+    return _signer_switch(
+        rows, signer, "pause", actor=actor, reason=reason, paused=True, pause_reason=reason
+    )
 
 
-def signer_resume(*, signer: Signer, actor: str, reason: str) -> None:
-    """Sign again with this key."""
-    _signer_switch(signer=signer, paused=False, actor=actor, reason=reason)
+def signer_resume(*, signer: Signer, actor: str, reason: str) -> bool:
+    """Sign again with this key; whether that was news.
+
+    Raises:
+        SignerQuarantined: never again with this one.
+    """
+    signer.refresh_from_db()
+    if signer.state == Signer.State.QUARANTINED:
+        raise SignerQuarantined(f"{signer} is quarantined. Replace the key.")
+    rows = Signer.objects.filter(paused=True).exclude(state=Signer.State.QUARANTINED)
+    return _signer_switch(
+        rows, signer, "resume", actor=actor, reason=reason, paused=False, pause_reason=""
+    )
 
 
-def _signer_switch(*, signer: Signer, paused: bool, actor: str, reason: str) -> None:
+def signer_drain(*, signer: Signer, actor: str, reason: str) -> bool:
+    """Take nothing new with this key for good, and finish what is open: before its replacement.
+
+    Whether that was news; a quarantined signer drains already.
+    """
+    rows = Signer.objects.filter(state=Signer.State.ACTIVE)
+    return _signer_switch(
+        rows, signer, "drain", actor=actor, reason=reason, state=Signer.State.DRAINING
+    )
+
+
+def _signer_switch(
+    rows: QuerySet[Signer], signer: Signer, action: str, *, actor: str, reason: str, **fields: Any
+) -> bool:
     with transaction.atomic():
-        row = Signer.objects.select_for_update().get(pk=signer.pk)
-        row.paused = paused
-        row.pause_reason = reason if paused else ""
-        row.save(update_fields=["paused", "pause_reason"])
-        SignerEvent.objects.create(
-            signer=row,
-            action="pause" if paused else "resume",
-            reason=reason,
-            actor=actor,
-            created_at=clock.now(),
-        )
+        switched = bool(rows.filter(pk=signer.pk).update(**fields))
+        if switched:
+            SignerEvent.objects.create(
+                signer=signer, action=action, reason=reason, actor=actor, created_at=clock.now()
+            )
+    signer.refresh_from_db()
+    return switched

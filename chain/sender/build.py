@@ -7,22 +7,37 @@ from chain.models import TxIntent
 from chain.sender.fees import Fees
 
 #: Gas of a plain transfer, which is what a cancel is.
-_TRANSFER_GAS = 21_000
+TRANSFER_GAS = 21_000
 
 
-def transaction_build(intent: TxIntent, fees: Fees, *, cancel: bool = False) -> dict[str, Any]:
-    """The fields to sign. A cancel sends nothing to the signer itself at the same nonce."""
-    if intent.nonce is None or intent.gas_limit is None or intent.signer is None:
-        raise ValueError(f"Intent {intent.pk} has no nonce yet.")
+def transaction_build(
+    intent: TxIntent, *, nonce: int, gas_limit: int, fees: Fees
+) -> dict[str, Any]:
+    """The fields to sign. ``gas_limit`` in gas units."""
+    return _fields(intent, nonce=nonce, fees=fees) | {
+        "to": to_checksum(intent.to),
+        "value": intent.value_wei,
+        "data": bytes(intent.data),
+        "gas": gas_limit,
+    }
+
+
+def cancel_build(intent: TxIntent, *, sender: bytes, nonce: int, fees: Fees) -> dict[str, Any]:
+    """A transaction that does nothing but spend the intent's nonce: nothing, to the sender."""
+    return _fields(intent, nonce=nonce, fees=fees) | {
+        "to": to_checksum(sender),
+        "value": 0,
+        "data": b"",
+        "gas": TRANSFER_GAS,
+    }
+
+
+def _fields(intent: TxIntent, *, nonce: int, fees: Fees) -> dict[str, Any]:
+    # eth_account refuses addresses whose checksum is not written out, hence to_checksum above.
     return {
         "type": 2,
         "chainId": intent.chain_id,
-        "nonce": intent.nonce,
-        # eth_account refuses addresses whose checksum is not written out.
-        "to": to_checksum(intent.signer.address if cancel else intent.to),
-        "value": 0 if cancel else intent.value_wei,
-        "data": b"" if cancel else intent.data,
-        "gas": _TRANSFER_GAS if cancel else intent.gas_limit,
+        "nonce": nonce,
         "maxFeePerGas": fees.max_fee_wei,
         "maxPriorityFeePerGas": fees.tip_wei,
     }

@@ -35,9 +35,15 @@ def fees_bump(old: Fees, suggested: Fees, *, cap_wei: int) -> Fees | None:
     max_fee = max(_raise(old.max_fee_wei), suggested.max_fee_wei)
     least = _raise(old.max_fee_wei)
     limit = min(cap_wei, max(least, _SUGGESTION_MAX * suggested.max_fee_wei))
-    if least > limit:
+    if least > limit or _raise(old.tip_wei) > limit:
         return None
     return Fees(min(max_fee, limit), min(tip, limit))
+
+
+def fees_outbid(offered: Fees, suggested: Fees, *, base_fee_wei: int) -> bool:
+    """Whether a block builder would now rather take others: the base fee passes the offer, or
+    leaves less for the builder than others leave."""
+    return min(offered.tip_wei, offered.max_fee_wei - base_fee_wei) < suggested.tip_wei
 
 
 def _raise(fee_wei: int) -> int:

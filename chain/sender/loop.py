@@ -1,53 +1,78 @@
 """The sender: one tick looks at the chain and moves every intent as far as it goes."""
 
-import logging
 from collections.abc import Callable
+
+from django.db.models import F
 
 from chain import clock, conf
 from chain.client import rpc_client
-from chain.models import Signer, TxAttempt, TxIntent
+from chain.models import Signer, SignerEvent, TxIntent
 from chain.rpc.client import RpcClient
-from chain.sender.allocate import intent_allocate
-from chain.sender.broadcast import attempt_send, intent_push
-from chain.sender.keys import SigningKey, key_from_settings
+from chain.sender.alarms import service_alarm_sync, signer_alarms_sync
+from chain.sender.allocate import Prepared, intent_allocate, intent_judge, verdict_apply
+from chain.sender.broadcast import attempt_send
+from chain.sender.budget import budget_of, eth, gwei
+from chain.sender.keys import KeyUnavailable, SigningKey, key_from_settings
+from chain.sender.push import intent_push, wait_for_key
 from chain.sender.reconcile import intents_reconcile, intents_to_watch
-from chain.sender.transitions import State, intent_wait
+from chain.sender.transitions import State, Wait, intent_wait
 from chain.sender.view import ChainView, chain_view
-
-logger = logging.getLogger(__name__)
 
 #: Planned intents looked at in one tick; each costs a preflight on the chain.
 _PLANNED_MAX = 32
 
 
 def signer_ensure(key: SigningKey) -> Signer:
-    """The signer row of a key, with the limits of the settings when it is new."""
-    signer, _ = Signer.objects.get_or_create(
-        chain_id=conf.chain_id(),
-        address=key.address,
-        defaults={
-            "max_fee_per_gas_wei": conf.keeper_max_fee_per_gas_wei(),
-            "min_balance_wei": conf.keeper_min_balance_wei(),
-        },
+    """The signer row of a key, with the limits of the settings."""
+    limits = {
+        "max_fee_per_gas_wei": conf.keeper_max_fee_per_gas_wei(),
+        "min_balance_wei": conf.keeper_min_balance_wei(),
+        "daily_gas_wei": conf.keeper_daily_gas_wei(),
+    }
+    signer, created = Signer.objects.get_or_create(
+        chain_id=conf.chain_id(), address=key.address, defaults=limits
     )
+    changed = [name for name, value in limits.items() if getattr(signer, name) != value]
+    if changed:
+        Signer.objects.filter(pk=signer.pk).update(**limits)
+        signer.refresh_from_db()
+    if created or changed:
+        SignerEvent.objects.create(
+            signer=signer,
+            action="limits",
+            reason=(
+                f"At most {gwei(signer.max_fee_per_gas_wei)}, {eth(signer.daily_gas_wei)} a day; "
+                f"at least {eth(signer.min_balance_wei)} in the account."
+            ),
+            actor="settings",
+            created_at=clock.now(),
+        )
     return signer
 
 
 class Sender:
-    """Sends with one key. Any number may run at once; rows and their locks decide.
+    """Sends with one key. Any number may run at once; rows and their guards decide.
 
-    ``reached`` is told the name of each point where a crash is interesting (for tests).
+    Without ``key`` it sees ``signer``'s open intents through and signs nothing: a key that was
+    replaced. ``dry_run`` (the settings', unless given) neither signs nor sends. ``reached`` is
+    told the name of each point where a crash is interesting (for tests).
     """
 
     def __init__(
         self,
         *,
         client: RpcClient,
-        key: SigningKey,
+        key: SigningKey | None = None,
+        signer: Signer | None = None,
+        dry_run: bool | None = None,
         reached: Callable[[str], None] | None = None,
     ) -> None:
+        if (key is None) == (signer is None):
+            raise ValueError("A sender has a key, or a signer whose key is gone.")
         self.client = client
         self.key = key
+        self._signer = signer
+        self._dry_run = dry_run
         self._reached = reached or (lambda name: None)
 
     def tick(self) -> None:
@@ -55,67 +80,112 @@ class Sender:
 
         Raises:
             RpcError: the node could not be asked; every intent is where it was or further.
-            KeyUnavailable
         """
-        signer = signer_ensure(self.key)
+        signer = signer_ensure(self.key) if self.key else self._signer
+        assert signer is not None, "the constructor takes one of the two"  # noqa: S101
+        dry_run = conf.keeper_dry_run() if self._dry_run is None else self._dry_run
         head = self.client.header("latest")
         watched = intents_to_watch(signer, head_number=head.number)
-        attempts: list[TxAttempt] = [a for intent in watched for a in intent.attempts.all()]
-        view = chain_view(self.client, address=signer.address, attempts=attempts)
+        view = chain_view(self.client, address=bytes(signer.address), intents=watched)
         self._reached("viewed")
-        unmined = intents_reconcile(signer, watched, view)
+        unmined = intents_reconcile(self.client, signer, watched, view)
         self._reached("reconciled")
-        self._signer_note(signer, view)
-        for intent in unmined:
-            intent_push(
-                self.client,
-                signer=signer,
-                key=self.key,
-                intent=intent,
-                view=view,
-                reached=self._reached,
-            )
-        self._planned(signer, view)
+        if not dry_run:
+            for intent in unmined:
+                intent_push(
+                    self.client,
+                    signer=signer,
+                    key=self.key,
+                    intent=intent,
+                    view=view,
+                    reached=self._reached,
+                )
+        if self.key is not None:
+            self._planned(signer, self.key, view, dry_run=dry_run)
+        self._note(signer, view)
 
-    def _planned(self, signer: Signer, view: ChainView) -> None:
+    def _planned(self, signer: Signer, key: SigningKey, view: ChainView, *, dry_run: bool) -> None:
+        # Those not looked at for longest come first: a few that wait for weeks must not keep
+        # the others from their turn.
         planned = TxIntent.objects.filter(chain_id=signer.chain_id, state=State.PLANNED).order_by(
-            "pk"
+            F("checked_at").asc(nulls_first=True), "pk"
         )
         for intent in planned[:_PLANNED_MAX]:
-            attempt = intent_allocate(
-                self.client, signer=signer, key=self.key, intent=intent, view=view
-            )
+            TxIntent.objects.filter(pk=intent.pk).update(checked_at=clock.now())
+            if dry_run:
+                self._rehearse(signer, intent, view)
+                continue
+            try:
+                attempt = intent_allocate(
+                    self.client, signer=signer, key=key, intent=intent, view=view
+                )
+            except KeyUnavailable as error:
+                wait_for_key(intent, error)
+                continue
             if attempt is not None:
                 self._reached("signed")
                 attempt_send(self.client, intent=intent, attempt=attempt, reached=self._reached)
 
-    def _signer_note(self, signer: Signer, view: ChainView) -> None:
-        alarm = signer.alarm
-        low = "The account is below its minimum balance: nothing new is signed. Fund it."
-        if view.balance_wei < signer.min_balance_wei:
-            alarm = alarm or low
-        elif alarm == low:
-            alarm = ""
-        if alarm != signer.alarm:
-            logger.warning("Keeper %s: %s", signer, alarm or "the alarm is over")
+    def _rehearse(self, signer: Signer, intent: TxIntent, view: ChainView) -> None:
+        verdict = intent_judge(self.client, signer=signer, intent=intent, view=view)
+        prepared = verdict_apply(intent, verdict)
+        if prepared is not None:
+            intent_wait(intent, Wait.DRY_RUN, dry_run_sentence(signer, prepared))
+
+    def _note(self, signer: Signer, view: ChainView) -> None:
+        budget = budget_of(signer, at=view.head.timestamp)
         Signer.objects.filter(pk=signer.pk).update(
-            balance_wei=view.balance_wei, ticked_at=clock.now(), alarm=alarm
+            balance_wei=view.balance_wei,
+            spent_wei=budget.spent_wei,
+            in_flight_wei=budget.in_flight_wei,
+            ticked_at=clock.now(),
         )
-        signer.alarm = alarm
+        signer_alarms_sync(signer, balance_wei=view.balance_wei)
+
+
+def dry_run_sentence(signer: Signer, prepared: Prepared) -> str:
+    """What would be sent, were this no dry run."""
+    fees = prepared.fees
+    return (
+        f"Dry run: would be sent now from {signer}, with up to {prepared.gas_limit:,} gas at up to "
+        f"{gwei(fees.max_fee_wei)}, {eth(prepared.cost_wei)} at most. Nothing is signed or sent."
+    )
 
 
 def outbox_run_once() -> None:
-    """One tick with the keeper's key, if this service has one.
+    """One tick with the keeper's key, if this service has one that opens, and one for each key
+    that is no longer its own and has something under way.
 
     Raises:
-        RpcError, KeyUnavailable
+        RpcError
     """
-    key = key_from_settings()
+    client = rpc_client()
+    key = _key_open()
+    if key is not None:
+        Sender(client=client, key=key).tick()
+    left = Signer.objects.filter(
+        chain_id=conf.chain_id(), intents__state__in=TxIntent.OPEN_STATES
+    ).distinct()
+    for signer in left:
+        if key is None or bytes(signer.address) != key.address:
+            Sender(client=client, signer=signer).tick()
+
+
+def _key_open() -> SigningKey | None:
+    planned = TxIntent.objects.filter(chain_id=conf.chain_id(), state=State.PLANNED)
+    try:
+        key = key_from_settings()
+    except KeyUnavailable as error:
+        service_alarm_sync(error)
+        for intent in planned:
+            wait_for_key(intent, error)
+        return None
+    service_alarm_sync(None)
     if key is None:
-        for intent in TxIntent.objects.filter(chain_id=conf.chain_id(), state=State.PLANNED):
+        for intent in planned:
             intent_wait(
                 intent,
+                Wait.NO_KEY,
                 "This service has no keeper key. Anyone may send the transaction from a wallet.",
             )
-        return
-    Sender(client=rpc_client(), key=key).tick()
+    return key

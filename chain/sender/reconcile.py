@@ -1,14 +1,20 @@
 """Signed intents against the chain: mined, final, reorganised, or their nonce taken."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
 
 from chain import conf
 from chain.models import Signer, TxAttempt, TxIntent
+from chain.rpc.client import RpcClient
 from chain.rpc.types import Receipt
-from chain.sender.transitions import State, intent_move, signer_quarantine
-from chain.sender.view import ChainView
+from chain.sender.reverts import revert_reason
+from chain.sender.transitions import UNMINED, State, Wait, intent_move, signer_quarantine
+from chain.sender.view import ChainView, nonce_stolen
 
-FINAL_STATES = (State.FINALIZED_OK, State.FINALIZED_REVERTED, State.FINALIZED_CANCELED)
+FINAL_STATES = TxIntent.FINAL_STATES
 
 
 def intents_to_watch(signer: Signer, *, head_number: int) -> list[TxIntent]:
@@ -25,18 +31,22 @@ def intents_to_watch(signer: Signer, *, head_number: int) -> list[TxIntent]:
 
 
 def intents_reconcile(
-    signer: Signer, intents: Sequence[TxIntent], view: ChainView
+    client: RpcClient, signer: Signer, intents: Sequence[TxIntent], view: ChainView
 ) -> list[TxIntent]:
-    """Move every watched intent to what the chain says; return those still to be mined."""
+    """Move every watched intent to what the chain says; return those whose bytes should go out.
+
+    Raises:
+        RpcError: some are moved; the next tick goes on.
+    """
     unmined: list[TxIntent] = []
     for intent in intents:
         found = _mined(intent, view)
         if found is not None:
-            _on_receipt(intent, *found, view=view)
+            _on_receipt(client, intent, *found, view=view)
         elif intent.state in (State.MINED, *FINAL_STATES):
-            _on_reorg(intent)
-            unmined.append(intent)
-        elif view.nonce_finalized > (intent.nonce or 0):
+            if _on_receipt_gone(intent, view):
+                unmined.append(intent)
+        elif view.nonce_finalized > (intent.nonce or 0) and _is_stolen(client, intent, view):
             _on_stolen(signer, intent)
         else:
             unmined.append(intent)
@@ -51,53 +61,97 @@ def _mined(intent: TxIntent, view: ChainView) -> tuple[TxAttempt, Receipt] | Non
     return None
 
 
-def _on_receipt(intent: TxIntent, attempt: TxAttempt, receipt: Receipt, *, view: ChainView) -> None:
+def _on_receipt(
+    client: RpcClient, intent: TxIntent, attempt: TxAttempt, receipt: Receipt, *, view: ChainView
+) -> None:
     if intent.mined_hash != receipt.block_hash:
+        reason = "" if receipt.ok else revert_reason(client, intent, receipt)
+        again = ", again after a reorganisation" if intent.mined_hash else ""
         intent_move(
             intent,
             to=State.MINED,
-            start=(*TxIntent.OPEN_STATES, *FINAL_STATES),
-            past=FINAL_STATES,
-            detail=f"In block {receipt.block_number}"
-            + (", again after a reorganisation" if intent.mined_hash else "")
-            + ("" if receipt.ok else ", reverted"),
-            mined_number=receipt.block_number,
-            mined_hash=receipt.block_hash,
-            mined_ok=receipt.ok,
-            mined_attempt=attempt,
+            detail=f"In block {receipt.block_number}{again}"
+            + ("" if receipt.ok else f", reverted: {reason}"),
+            **_mined_fields(attempt, receipt, view),
+            revert_reason=reason,
         )
     if intent.state == State.MINED and receipt.block_number <= view.finalized_number:
         if attempt.kind == TxAttempt.Kind.CANCEL:
             final = State.FINALIZED_CANCELED
         else:
             final = State.FINALIZED_OK if receipt.ok else State.FINALIZED_REVERTED
-        intent_move(
-            intent, to=final, start=(State.MINED,), detail=f"Final at {view.finalized_number}"
-        )
+        intent_move(intent, to=final, detail=f"Final at {view.finalized_number}")
 
 
-def _on_reorg(intent: TxIntent) -> None:
-    intent_move(
+def _mined_fields(attempt: TxAttempt, receipt: Receipt, view: ChainView) -> dict[str, Any]:
+    block = view.blocks[receipt.block_number]
+    return {
+        "mined_number": receipt.block_number,
+        "mined_hash": receipt.block_hash,
+        "mined_at": datetime.fromtimestamp(block.timestamp, UTC),
+        "mined_ok": receipt.ok,
+        "mined_attempt": attempt,
+        "spent_wei": receipt.fee_wei,
+    }
+
+
+def _on_receipt_gone(intent: TxIntent, view: ChainView) -> bool:
+    """A block we were in has no receipt of ours any more; whether to send the bytes again.
+
+    Only another block at its height proves a reorganisation. A node that is behind, or a chain
+    that is shorter now, proves nothing yet: the state stays, and sending known bytes is harmless.
+    """
+    number = intent.mined_number or 0
+    block = view.blocks.get(number)
+    if block is None:
+        return intent.state == State.MINED
+    if block.hash == intent.mined_hash:
+        return False  # the node has the block but not its receipt: the next answer will
+    with transaction.atomic():
+        _roll_back(intent, f"Block {number} was reorganised away")
+    return intent.state in TxIntent.UNMINED_STATES
+
+
+def _roll_back(intent: TxIntent, detail: str) -> None:
+    """Back to broadcasting the same bytes, and with it whatever was sent on its strength."""
+    moved = intent_move(
         intent,
         to=State.BROADCAST,
-        start=(State.MINED, *FINAL_STATES),
-        detail=f"Block {intent.mined_number} was reorganised away",
-        why_waiting="The chain took back the block this was in; the same transaction is sent "
-        "again.",
-        mined_number=None,
-        mined_hash=None,
-        mined_ok=None,
-        mined_attempt=None,
+        detail=detail,
+        wait=(
+            Wait.REORGANISED,
+            "The chain took back the block this was in; the same transaction is sent again.",
+        ),
+        **UNMINED,
+    )
+    if moved:
+        mined = intent.dependents.filter(state__in=(State.MINED, *FINAL_STATES))
+        for dependent in mined:
+            _roll_back(dependent, f"{detail}, with what this depends on ({intent.kind})")
+
+
+def _is_stolen(client: RpcClient, intent: TxIntent, view: ChainView) -> bool:
+    return nonce_stolen(
+        client,
+        address=bytes(intent.signer.address) if intent.signer else b"",
+        nonce=intent.nonce or 0,
+        hashes=[attempt.hash for attempt in intent.attempts.all()],
+        final_number=view.finalized_number,
     )
 
 
 def _on_stolen(signer: Signer, intent: TxIntent) -> None:
-    signer_quarantine(signer, intent=intent)
-    intent_move(
-        intent,
-        to=State.NONCE_STOLEN,
-        start=TxIntent.OPEN_STATES,
-        detail=f"Nonce {intent.nonce} is final on chain and none of our attempts is.",
-        why_waiting="Another transaction of the same key took this one's place. A person has to "
-        "look.",
-    )
+    with transaction.atomic():
+        signer_quarantine(
+            signer,
+            detail=f"Nonce {intent.nonce} was spent by a transaction this service did not sign.",
+        )
+        intent_move(
+            intent,
+            to=State.NONCE_STOLEN,
+            detail=f"Nonce {intent.nonce} is final on chain and none of our attempts is.",
+            wait=(
+                Wait.STOLEN,
+                "Another transaction of the same key took this one's place. A person has to look.",
+            ),
+        )

@@ -1,82 +1,111 @@
-"""Every change of an intent's state, each with its event in one transaction.
+"""Every change of an intent's state: one UPDATE guarded by the state it leaves, and its event.
 
-A change names the states it starts from and is refused from any other, so that two senders at
-once make it once.
+Two senders that see the same make the change once: the second's UPDATE finds another state, or
+the same state at a later revision (left and entered again meanwhile), and changes no row.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, Q
 
 from chain import clock
-from chain.models import Signer, SignerEvent, TxAttempt, TxEvent, TxIntent
+from chain.models import Signer, SignerAlarm, SignerEvent, TxAttempt, TxEvent, TxIntent
+from chain.models.outbox import TRANSITIONS
 from chain.sender.keys import SignedTransaction
 
 State = TxIntent.State
+Wait = TxIntent.Wait
+
+#: What a row forgets with the block it was in.
+UNMINED: Mapping[str, Any] = {
+    "mined_number": None,
+    "mined_hash": None,
+    "mined_at": None,
+    "mined_ok": None,
+    "mined_attempt": None,
+    "spent_wei": None,
+    "revert_reason": "",
+}
+
+#: Alarms that stay until a person has read them (``chain.sender.alarms``).
+NONCE_STOLEN = "nonce_stolen"
 
 
 def intent_move(
     intent: TxIntent,
     *,
     to: str,
-    start: Collection[str],
-    past: Collection[str] = (),
     detail: str = "",
+    only: Q | None = None,
+    wait: tuple[str, str] = (Wait.NONE, ""),
     **fields: Any,
 ) -> bool:
-    """Move an intent to a state if it is still in one of ``start``; whether it was moved.
+    """Move an intent from the state it was read in to ``to``; whether this call moved it.
 
-    Another worker may have seen the same: in ``to``, or a state ``past`` it, with these very
-    fields, it stays as it is.
+    ``only`` narrows the guard, ``wait`` is the new (wait_code, why_waiting). The intent is read
+    again in either case: where another worker was first, it now shows what that one made of it.
+
+    Raises:
+        ValueError: ``TRANSITIONS`` has no such transition.
     """
-    with transaction.atomic():
-        row = TxIntent.objects.select_for_update().get(pk=intent.pk)
-        there = row.state in (to, *past) and all(
-            getattr(row, name) == value for name, value in fields.items() if name != "why_waiting"
-        )
-        moved = row.state in start and not there
-        if moved:
-            intent_write(row, to=to, detail=detail, **fields)
-    intent.refresh_from_db()
-    return moved
-
-
-def intent_write(row: TxIntent, *, to: str, detail: str, **fields: Any) -> None:
-    """Write a new state and its event. The caller holds the row's lock and a transaction."""
+    old = intent.state
+    if to not in TRANSITIONS[old]:
+        raise ValueError(f"An intent never goes from {old} to {to}.")
     moment = clock.now()
-    TxEvent.objects.create(
-        intent=row, from_state=row.state, to_state=to, detail=detail, created_at=moment
+    rows = TxIntent.objects.filter(pk=intent.pk, state=old, revision=intent.revision)
+    if only is not None:
+        rows = rows.filter(only)
+    with transaction.atomic():
+        moved = rows.update(
+            state=to,
+            revision=F("revision") + 1,
+            updated_at=moment,
+            wait_code=wait[0],
+            why_waiting=wait[1],
+            **fields,
+        )
+        if moved:
+            TxEvent.objects.create(
+                intent=intent, from_state=old, to_state=to, detail=detail, created_at=moment
+            )
+    intent.refresh_from_db()
+    return bool(moved)
+
+
+def intent_wait(intent: TxIntent, code: str, reason: str) -> None:
+    """Say why an intent waits; one write per change of reason, and none over a later state."""
+    if (intent.wait_code, intent.why_waiting) == (code, reason):
+        return
+    TxIntent.objects.filter(pk=intent.pk, state=intent.state, revision=intent.revision).update(
+        wait_code=code, why_waiting=reason, updated_at=clock.now()
     )
-    row.state = to
-    row.updated_at = moment
-    row.why_waiting = fields.pop("why_waiting", "")
-    for name, value in fields.items():
-        setattr(row, name, value)
-    row.save(update_fields=["state", "updated_at", "why_waiting", *fields])
+    intent.wait_code, intent.why_waiting = code, reason
 
 
-def intent_wait(intent: TxIntent, reason: str) -> None:
-    """Say why an intent waits; one write per change of reason."""
-    if intent.why_waiting != reason:
-        TxIntent.objects.filter(pk=intent.pk).update(why_waiting=reason, updated_at=clock.now())
-        intent.why_waiting = reason
+def attempt_newest(intent: TxIntent) -> TxAttempt:
+    """The newest signed bytes of an intent that is not merely planned."""
+    attempt = intent.attempts.order_by("-seq").first()
+    if attempt is None:
+        raise LookupError(f"Intent {intent.pk} is {intent.state} and has no attempt.")
+    return attempt
 
 
 def attempt_create(
     intent: TxIntent,
     *,
+    seq: int,
     signed: SignedTransaction,
     kind: str,
     max_fee_wei: int,
     tip_wei: int,
 ) -> TxAttempt:
-    """Store signed bytes. The caller holds the intent's lock; its commit comes before any
+    """Store signed bytes in the transaction that moves their intent; its commit comes before any
     broadcast."""
-    last = intent.attempts.order_by("-seq").first()
     return TxAttempt.objects.create(
         intent=intent,
-        seq=last.seq + 1 if last else 0,
+        seq=seq,
         kind=kind,
         hash=signed.hash,
         raw=signed.raw,
@@ -86,25 +115,21 @@ def attempt_create(
     )
 
 
-def signer_quarantine(signer: Signer, *, intent: TxIntent) -> None:
+def signer_quarantine(signer: Signer, *, detail: str) -> None:
     """Stop a signer whose nonce was used elsewhere: its key may be in other hands."""
-    reason = (
-        f"Nonce {intent.nonce} was spent by a transaction this service did not sign. The key is "
-        "used elsewhere, or stolen. Move the funds and replace the key."
-    )
+    reason = f"{detail} The key is used elsewhere, or stolen. Move the funds and replace the key."
+    moment = clock.now()
     with transaction.atomic():
-        row = Signer.objects.select_for_update().get(pk=signer.pk)
-        if row.state != Signer.State.QUARANTINED:
-            row.state = Signer.State.QUARANTINED
-            row.paused = True
-            row.pause_reason = reason
-            row.alarm = reason
-            row.save(update_fields=["state", "paused", "pause_reason", "alarm"])
+        rows = Signer.objects.filter(pk=signer.pk).exclude(state=Signer.State.QUARANTINED)
+        if rows.update(state=Signer.State.QUARANTINED, paused=True, pause_reason=reason):
             SignerEvent.objects.create(
-                signer=row,
+                signer=signer,
                 action="quarantine",
                 reason=reason,
                 actor="sender",
-                created_at=clock.now(),
+                created_at=moment,
+            )
+            SignerAlarm.objects.get_or_create(
+                signer=signer, code=NONCE_STOLEN, defaults={"sentence": reason, "since": moment}
             )
     signer.refresh_from_db()

@@ -1,17 +1,22 @@
-"""What the chain says about our transactions, in two or three exchanges per tick."""
+"""What the chain says about our transactions, in few exchanges per tick."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from chain import conf
 from chain.client import chain_finalized
-from chain.models import TxAttempt
-from chain.rpc.client import RpcClient
-from chain.rpc.types import BlockHeader, Receipt
+from chain.models import TxIntent
+from chain.rpc.client import Call, RpcClient, block_param
+from chain.rpc.errors import Inconsistent, RpcError
+from chain.rpc.types import BlockHeader, Receipt, hex_int
+from chain.sender.fees import Fees, fees_suggest
 
 
 @dataclass(frozen=True, slots=True)
 class ChainView:
-    """The chain as one tick sees it. Receipts are only those of canonical blocks."""
+    """The chain as one tick sees it. Receipts are only those of canonical blocks; ``blocks`` are
+    the canonical headers at the heights where receipts, or our rows, say that ours are."""
 
     head: BlockHeader
     finalized_number: int
@@ -20,22 +25,47 @@ class ChainView:
     balance_wei: int
     tip_wei: int
     receipts: Mapping[bytes, Receipt]
+    blocks: Mapping[int, BlockHeader]
+
+    @property
+    def head_at(self) -> datetime:
+        """The chain's time: deadlines and budgets follow it, not a server's clock."""
+        return datetime.fromtimestamp(self.head.timestamp, UTC)
+
+    @property
+    def suggested(self) -> Fees:
+        """What the network asks now."""
+        return fees_suggest(
+            base_fee_wei=self.head.base_fee_wei,
+            tip_wei=self.tip_wei,
+            tip_floor_wei=conf.keeper_min_tip_wei(),
+        )
 
 
-def chain_view(client: RpcClient, *, address: bytes, attempts: Sequence[TxAttempt]) -> ChainView:
-    """Look at the chain for one signer.
+def chain_view(client: RpcClient, *, address: bytes, intents: Sequence[TxIntent]) -> ChainView:
+    """Look at the chain for one signer's intents (their attempts prefetched).
 
     Nonces come before receipts: a nonce seen as spent by one of ours then has its receipt.
 
     Raises:
-        RpcError
+        RpcError: also where the node serves another chain than ``CHAIN_ID``.
     """
+    chain_id = client.chain_id()
+    if chain_id != conf.chain_id():
+        raise Inconsistent(
+            f"The node serves chain {chain_id}, CHAIN_ID is {conf.chain_id()}: nothing is sent. "
+            "Point RPC_URL to a node of the right chain."
+        )
     head = client.header("latest")
     finalized = chain_finalized(head)
-    nonce_finalized = client.nonce(address, finalized) if attempts else 0
+    nonce_finalized = client.nonce(address, finalized)
     nonce_latest = client.nonce(address, "latest")
     balance = client.balance_wei(address)
-    receipts = client.receipts([attempt.hash for attempt in attempts])
+    hashes = [attempt.hash for intent in intents for attempt in intent.attempts.all()]
+    receipts = [receipt for receipt in client.receipts(hashes) if receipt is not None]
+    numbers = {receipt.block_number for receipt in receipts}
+    numbers |= {intent.mined_number for intent in intents if intent.mined_number is not None}
+    blocks = _headers(client, sorted(numbers))
     return ChainView(
         head=head,
         finalized_number=finalized,
@@ -43,17 +73,39 @@ def chain_view(client: RpcClient, *, address: bytes, attempts: Sequence[TxAttemp
         nonce_latest=nonce_latest,
         balance_wei=balance,
         tip_wei=client.priority_fee_wei(),
-        receipts=_canonical(client, [receipt for receipt in receipts if receipt is not None]),
+        receipts={
+            receipt.transaction_hash: receipt
+            for receipt in receipts
+            if receipt.block_number in blocks
+            and blocks[receipt.block_number].hash == receipt.block_hash
+        },
+        blocks=blocks,
     )
 
 
-def _canonical(client: RpcClient, receipts: Sequence[Receipt]) -> dict[bytes, Receipt]:
-    """Only receipts whose block is the canonical one at its number."""
-    numbers = sorted({receipt.block_number for receipt in receipts})
-    headers = dict(zip(numbers, client.headers(numbers), strict=True)) if numbers else {}
-    found: dict[bytes, Receipt] = {}
-    for receipt in receipts:
-        header = headers[receipt.block_number]
-        if header is not None and header.hash == receipt.block_hash:
-            found[receipt.transaction_hash] = receipt
-    return found
+def nonce_stolen(
+    client: RpcClient, *, address: bytes, nonce: int, hashes: Sequence[bytes], final_number: int
+) -> bool:
+    """Whether a final block has spent ``nonce`` and none of ``hashes`` is mined.
+
+    Asked in one exchange and by the final block's hash, so that one node that has the block
+    answers both: nonce and receipts of two nodes, one of them behind, would look like a theft.
+
+    Raises:
+        RpcError
+    """
+    final = client.header(final_number)
+    count = Call("eth_getTransactionCount", (f"0x{address.hex()}", block_param(final.hash)))
+    asked = [Call("eth_getTransactionReceipt", (f"0x{item.hex()}",)) for item in hashes]
+    spent, *receipts = client.batch([count, *asked])
+    for answer in (spent, *receipts):
+        if isinstance(answer, RpcError):
+            raise answer
+    return hex_int(spent) > nonce and not any(receipts)
+
+
+def _headers(client: RpcClient, numbers: Sequence[int]) -> dict[int, BlockHeader]:
+    if not numbers:
+        return {}
+    headers = client.headers(numbers)
+    return {header.number: header for header in headers if header is not None}

@@ -5,21 +5,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from chain.admin import ReadOnly, columns
+from chain.formatting import amount_text
 from chain.models import (
     Cursor,
     ReorgEvent,
     Signer,
+    SignerAlarm,
     SignerEvent,
     TxAttempt,
     TxEvent,
     TxIntent,
 )
-from chain.outbox import signer_pause, signer_resume
+from chain.outbox import signer_drain, signer_pause, signer_resume
+from chain.sender.alarms import signer_acknowledge
+from chain.sender.transitions import NONCE_STOLEN
 from governance.admin.base import ReadOnlyAdmin
 
 
@@ -55,7 +59,7 @@ class SignerEventRows(_Rows):
 @admin.register(TxIntent)
 class TxIntentAdmin(ReadOnlyAdmin):
     list_display = ["kind", "idem_key", "state", "why_waiting", "nonce", "updated_at"]
-    list_filter = ["state", "kind"]
+    list_filter = ["state", "wait_code", "kind"]
     search_fields = ["idem_key"]
     inlines = [AttemptRows, EventRows]
 
@@ -74,34 +78,77 @@ class TxEventAdmin(ReadOnlyAdmin):
     list_select_related = ["intent"]
 
 
+class SignerAlarmRows(_Rows):
+    model = SignerAlarm
+    shown = ("since", "code", "sentence")
+
+
+#: Which signers an action may still change something for.
+_SWITCHABLE = {
+    "pause": Q(paused=False),
+    "resume": Q(paused=True) & ~Q(state=Signer.State.QUARANTINED),
+    "drain": Q(state=Signer.State.ACTIVE),
+    "acknowledge": Q(alarms__code=NONCE_STOLEN),
+}
+
+
 @admin.register(Signer)
 class SignerAdmin(ReadOnlyAdmin):
-    list_display = ["address", "state", "paused", "balance_wei", "alarm", "ticked_at"]
-    inlines = [SignerEventRows]
-    actions = ["pause", "resume"]
+    """Keys with what limits them. An action shows only while a signer could take it: nobody
+    resumes a quarantined one."""
+
+    list_display = ["address", "state", "paused", "balance", "gas_today", "alarm", "ticked_at"]
+    inlines = [SignerAlarmRows, SignerEventRows]
+    actions = ["pause", "resume", "drain", "acknowledge"]
 
     def has_switch_permission(self, request: HttpRequest) -> bool:
         """Who may pause a key: whoever may turn the keeper's switch."""
         return bool(request.user.has_perm("governance.switch_keeper"))
 
+    def get_actions(self, request: HttpRequest) -> Any:
+        return {
+            name: action
+            for name, action in super().get_actions(request).items()
+            if name not in _SWITCHABLE or Signer.objects.filter(_SWITCHABLE[name]).exists()
+        }
+
+    @admin.display(description="Balance / minimum, ETH")
+    def balance(self, signer: Signer) -> str:
+        seen = "?" if signer.balance_wei is None else amount_text(signer.balance_wei)
+        return f"{seen} / {amount_text(signer.min_balance_wei)}"
+
+    @admin.display(description="Gas today + in flight / budget, ETH")
+    def gas_today(self, signer: Signer) -> str:
+        spent, flying = amount_text(signer.spent_wei), amount_text(signer.in_flight_wei)
+        return f"{spent} + {flying} / {amount_text(signer.daily_gas_wei)}"
+
+    @admin.display(description="Alarms")
+    def alarm(self, signer: Signer) -> str:
+        return " ".join(signer.alarms.values_list("sentence", flat=True))
+
     @admin.action(description="Pause: sign nothing new with this key", permissions=["switch"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Signer]) -> None:
-        for signer in queryset.filter(paused=False):
+        for signer in queryset.filter(_SWITCHABLE["pause"]):
             signer_pause(signer=signer, actor=str(request.user), reason="Paused in the console.")
             self.message_user(request, f"{signer} is paused.")
 
     @admin.action(description="Resume signing", permissions=["switch"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Signer]) -> None:
-        for signer in queryset.filter(paused=True):
-            if signer.state == Signer.State.QUARANTINED:
-                self.message_user(
-                    request,
-                    f"{signer} is quarantined: its key was used elsewhere. Replace the key.",
-                    messages.ERROR,
-                )
-                continue
+        for signer in queryset.filter(_SWITCHABLE["resume"]):
             signer_resume(signer=signer, actor=str(request.user), reason="Resumed in the console.")
             self.message_user(request, f"{signer} signs again.")
+
+    @admin.action(description="Drain: finish what is open, for good", permissions=["switch"])
+    def drain(self, request: HttpRequest, queryset: QuerySet[Signer]) -> None:
+        for signer in queryset.filter(_SWITCHABLE["drain"]):
+            signer_drain(signer=signer, actor=str(request.user), reason="Drained in the console.")
+            self.message_user(request, f"{signer} drains.")
+
+    @admin.action(description="The key is replaced: clear its alarm", permissions=["switch"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[Signer]) -> None:
+        for signer in queryset.filter(_SWITCHABLE["acknowledge"]):
+            signer_acknowledge(signer=signer, actor=str(request.user), reason="In the console.")
+            self.message_user(request, f"{signer} stays quarantined; its alarm is read.")
 
 
 @admin.register(SignerEvent)

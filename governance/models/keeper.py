@@ -17,10 +17,14 @@ class KeeperNote(models.Model):
     #: "queue", "execute" or "" when there is nothing to do.
     step = models.CharField(max_length=8, blank=True)
     #: Machine-readable: "waiting_delay", "waiting_constitutional", "paused", "would_revert",
-    #: "submitted", "id_mismatch", "state_differs", "done", "executed_elsewhere" …
+    #: "submitted", "mined", "reverted", "gave_up", "id_mismatch", "state_differs", "dry_run",
+    #: "executed_here", "executed_elsewhere", "nothing_to_do", or the outbox's own reason to wait
+    #: (``TxIntent.Wait``).
     code = models.CharField(max_length=32)
     sentence = models.TextField()
     wait_until = models.DateTimeField(null=True)
+    #: Since when somebody should have taken the step and nobody has; null while there is time.
+    overdue_since = models.DateTimeField(null=True)
     checked_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chain.addresses import to_checksum
 from chain.contracts import contract
 from chain.models import Signer, TxAttempt, TxIntent
 from chain.outbox import (
@@ -22,6 +23,7 @@ from chain.outbox import (
 )
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import Transient
+from chain.sender.alarms import alarms
 from chain.sender.keys import key_from_private
 from chain.sender.loop import Sender, signer_ensure
 from tests.chain.conftest import FaultyTransport, Wallet, lose_reply
@@ -192,7 +194,9 @@ def test_a_failing_trial_run_waits_with_the_sentence(
     assert "cannot be allowed to spend" in intent.why_waiting
 
 
-def test_paused_poor_and_early_wait(delegation: Any, client: RpcClient, key: Any, rpc: Any) -> None:
+def test_paused_poor_and_early_wait(
+    delegation: Any, client: RpcClient, key: Any, rpc: Any, settings: Any
+) -> None:
     from datetime import UTC, datetime, timedelta
 
     intent = submit(b"\x11" * 20)
@@ -206,13 +210,16 @@ def test_paused_poor_and_early_wait(delegation: Any, client: RpcClient, key: Any
     assert list(signer.events.values_list("action", "actor")) == [
         ("resume", "ada"),
         ("pause", "ada"),
+        ("limits", "settings"),
     ]
-    Signer.objects.update(min_balance_wei=10**30)
+    settings.KEEPER_MIN_BALANCE_WEI = 10**30
     sender.tick()
     intent.refresh_from_db()
     assert "below its minimum" in intent.why_waiting
-    assert "Fund it" in Signer.objects.get().alarm
-    Signer.objects.update(min_balance_wei=0)
+    (alarm,) = alarms()
+    assert (alarm.code, alarm.subject) == ("low_balance", to_checksum(key.address))
+    assert "Fund it" in alarm.sentence
+    settings.KEEPER_MIN_BALANCE_WEI = 0
     head = client.header("latest")
     intent.not_before = datetime.fromtimestamp(head.timestamp, UTC) + timedelta(hours=1)
     intent.save()
@@ -311,13 +318,13 @@ def test_a_fee_spike_bumps_up_to_the_cap(
         bump = attempts[1]
         assert bump.max_fee_wei * 8 >= first.max_fee_wei * 9
         assert bump.max_priority_fee_wei * 8 >= first.max_priority_fee_wei * 9
-        Signer.objects.update(max_fee_per_gas_wei=bump.max_fee_wei)
+        settings.KEEPER_MAX_FEE_PER_GAS_WEI = bump.max_fee_wei
         rpc("anvil_setNextBlockBaseFeePerGas", hex(bump.max_fee_wei * 3))
         mine(rpc)
         sender.tick()
         intent.refresh_from_db()
         assert intent.state == State.FEE_CAPPED
-        assert "more than this service may pay" in intent.why_waiting
+        assert "the keeper pays at most" in intent.why_waiting
         assert intent.attempts.count() == 2
         rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
         mine(rpc)

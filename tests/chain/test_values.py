@@ -22,8 +22,8 @@ from chain.deployment import DeploymentInvalid, deployment
 from chain.fields import UINT256_MAX, AddressField, Hash32Field, Uint256Field
 from chain.models import Cursor, Signer, TxIntent
 from chain.rpc.errors import ContractReverted
+from chain.sender.alarms import alarms
 from chain.sender.fees import Fees, fees_bump, fees_first, fees_suggest
-from chain.sender.keys import KeyUnavailable, key_from_settings
 from chain.sender.loop import outbox_run_once
 from chain.status import freshness
 
@@ -178,33 +178,11 @@ def keystore(tmp_path: Path, settings: Any) -> Path:
     made = Account.encrypt(b"\x07" * 32, "open sesame", kdf="pbkdf2", iterations=1000)
     path.write_text(json.dumps(made))
     (tmp_path / "passphrase").write_text("open sesame\n")
+    for secret in (path, tmp_path / "passphrase"):
+        secret.chmod(0o600)
     settings.KEEPER_KEYSTORE = path
     settings.KEEPER_PASSPHRASE_FILE = tmp_path / "passphrase"
     return path
-
-
-def test_the_keeper_opens_its_keystore(keystore: Path) -> None:
-    key = key_from_settings()
-    assert key is not None
-    assert to_checksum(key.address) == Account.from_key(b"\x07" * 32).address
-
-
-def test_a_keystore_that_does_not_open_says_why_and_no_secret(
-    keystore: Path, settings: Any, tmp_path: Path
-) -> None:
-    wrong = tmp_path / "wrong"
-    wrong.write_text("sesame open")
-    settings.KEEPER_PASSPHRASE_FILE = wrong
-    with pytest.raises(KeyUnavailable, match="wrong passphrase") as caught:
-        key_from_settings()
-    assert "sesame" not in str(caught.value)
-    settings.KEEPER_PASSPHRASE_FILE = None
-    with pytest.raises(KeyUnavailable, match="PASSPHRASE_FILE"):
-        key_from_settings()
-    settings.KEEPER_KEYSTORE = tmp_path / "nowhere"
-    settings.KEEPER_PASSPHRASE_FILE = wrong
-    with pytest.raises(KeyUnavailable, match="cannot be read"):
-        key_from_settings()
 
 
 @pytest.mark.django_db
@@ -236,7 +214,8 @@ def test_the_ticks_do_the_work(deployment: Any, keystore: Path, projectors: Any)
     outbox_tick()
     outbox_tick()
     assert Signer.objects.get().balance_wei == 0
-    assert "Fund it" in Signer.objects.get().alarm
+    (alarm,) = alarms()
+    assert "Fund it" in alarm.sentence
 
 
 # --- contracts and calls ----------------------------------------------------------------
