@@ -16,13 +16,9 @@ _INDEX_S = 20
 @shared_task
 def index_tick() -> None:
     """Index up to the head, for at most a few seconds."""
-    from chain.indexer.loop import index_until_head
+    from chain.indexer.follow import index_tick_run
 
-    try:
-        index_until_head(seconds=_INDEX_S)
-    except RpcError as error:
-        # The next tick asks again; the pages say meanwhile how old they are.
-        logger.warning("Indexing: the node: %s (%s)", error.detail, error.code)
+    index_tick_run(seconds=_INDEX_S)
 
 
 @shared_task

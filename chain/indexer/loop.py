@@ -17,7 +17,7 @@ from chain.indexer.join import join_step
 from chain.indexer.reorg import reorg_handle
 from chain.models import Block, Cursor
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import BlockUnknown, Inconsistent, RangeTooLarge, RpcError
+from chain.rpc.errors import BlockUnknown, Inconsistent, RangeTooLarge
 from chain.watch import watch_refresh
 
 logger = logging.getLogger(__name__)
@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 _SEEN_EVERY_S = 5
 #: Blocks between two prunings of headers.
 _PRUNE_EVERY = 256
-#: Seconds waited after the first failure of the node, and at most.
-_BACKOFF_S = (0.5, 15.0)
 
 
 class Outcome(StrEnum):
@@ -185,23 +183,3 @@ def index_until_head(*, seconds: float | None = None, indexer: Indexer | None = 
             return step
         if deadline is not None and time.monotonic() > deadline:
             return step
-
-
-def index_forever(*, poll_s: float, stop: Callable[[], bool]) -> None:
-    """Follow the chain until ``stop()``; a failing node is asked again, ever more slowly."""
-    indexer = Indexer()
-    backoff_s = _BACKOFF_S[0]
-    while not stop():
-        try:
-            step = index_until_head(seconds=5, indexer=indexer)
-        except RpcError as error:
-            logger.warning("The node: %s (%s)", error.detail, error.code)
-            time.sleep(backoff_s)
-            backoff_s = min(backoff_s * 2, _BACKOFF_S[1])
-            continue
-        backoff_s = _BACKOFF_S[0]
-        if step.outcome == Outcome.HALTED:
-            logger.error("Indexing is halted by a deep reorganisation; run resolve_reorg.")
-            time.sleep(_BACKOFF_S[1])
-        elif step.outcome != Outcome.INDEXED:
-            time.sleep(poll_s)

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from chain.deployment import DeploymentInvalid
-from chain.indexer.commit import ChainMismatch
-from chain.indexer.loop import Indexer, Step, index_forever, index_until_head
-from chain.rpc.errors import RpcError
+from chain.doctor import index_check
+from chain.indexer.follow import halt_sentence, index_forever
+from chain.indexer.loop import Indexer, Step, index_until_head
+from chain.management.errors import coded_errors
 
 
 class Command(BaseCommand):
@@ -25,22 +25,17 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, once: bool, until_head: bool, poll_s: float, **kw: Any) -> None:
-        try:
-            if once:
-                self._tell(Indexer().step())
-            elif until_head:
-                self._tell(index_until_head())
-            else:
+        with coded_errors():
+            if not once and not until_head:
                 self._follow(poll_s)
-        except RpcError as error:
-            raise CommandError(f"The node: {error.detail} ({error.code})") from error
-        except (DeploymentInvalid, ChainMismatch) as error:
-            raise CommandError(str(error)) from error
+                return
+            index_check()
+            self._tell(Indexer().step() if once else index_until_head())
 
     def _tell(self, step: Step) -> None:
         self.stdout.write(f"{step.outcome} {step.blocks}")
         if step.outcome == "halted":
-            raise CommandError("Indexing is halted by a deep reorganisation; run resolve_reorg.")
+            raise CommandError(halt_sentence())
 
     def _follow(self, poll_s: float) -> None:
         stopping = threading.Event()

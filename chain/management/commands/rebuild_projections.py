@@ -6,7 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from chain.doctor import cursor_check, deployment_check
 from chain.indexer.rebuild import projections_rebuild
+from chain.management.errors import coded_errors
 
 
 class Command(BaseCommand):
@@ -23,7 +25,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, projector: list[str], **kw: Any) -> None:
         started = time.monotonic()
         try:
-            counts = projections_rebuild(names=projector)
+            with coded_errors():
+                # A cursor that stands nowhere says nothing about which logs are whole.
+                deployment_check()
+                cursor_check()
+                counts = projections_rebuild(names=projector)
         except ValueError as error:
             raise CommandError(str(error)) from error
         for name, count in counts.items():

@@ -8,9 +8,11 @@ from django.core.management.base import BaseCommand, CommandError
 from chain import conf
 from chain.client import rpc_client
 from chain.deployment import deployment
+from chain.doctor import CursorProblem, cursor_check, node_check
 from chain.indexer.reorg import ancestor_find, reorg_resolve
+from chain.indexer.repair import block_newest, cursor_fence
+from chain.management.errors import coded_errors
 from chain.models import Cursor
-from chain.rpc.errors import RpcError
 
 
 class Command(BaseCommand):
@@ -25,23 +27,38 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, yes: bool, actor: str, **kw: Any) -> None:
         cursor = Cursor.objects.filter(chain_id=conf.chain_id()).first()
-        if cursor is None or cursor.state == Cursor.State.RUNNING:
+        corrupt = self._corrupt()
+        if cursor is None or (cursor.state == Cursor.State.RUNNING and not corrupt):
             raise CommandError("The index is not halted; there is nothing to resolve.")
-        try:
-            self._resolve(cursor, yes, actor)
-        except RpcError as error:
-            raise CommandError(f"The node: {error.detail} ({error.code})") from error
+        if corrupt:
+            self.stdout.write(f"The cursor is corrupt: {corrupt}")
+        with coded_errors():
+            node_check(rpc_client())
+            self._resolve(cursor, yes, actor, fence=bool(corrupt))
 
-    def _resolve(self, cursor: Cursor, yes: bool, actor: str) -> None:
+    def _corrupt(self) -> str:
+        try:
+            with coded_errors():
+                cursor_check()
+        except CommandError as error:
+            if not isinstance(error.__cause__, CursorProblem):
+                raise
+            return error.__cause__.detail
+        return ""
+
+    def _resolve(self, cursor: Cursor, yes: bool, actor: str, *, fence: bool) -> None:
         client = rpc_client()
-        ancestor = ancestor_find(client, below=cursor.number, lowest=0)
+        newest = cursor.number if not fence else block_newest()
+        ancestor = ancestor_find(client, below=newest, lowest=0)
         if ancestor is None:
             self.stdout.write("No stored block is on the node's chain: it would start over.")
         else:
-            depth = cursor.number - ancestor.number
+            depth = newest - ancestor.number
             self.stdout.write(f"Newest common block: {ancestor.number}, {depth} blocks down.")
         if not yes:
             self.stdout.write("Nothing was changed. Run it again with --yes to go back there.")
             return
+        if fence:
+            cursor_fence()
         event = reorg_resolve(client, actor=actor, first_block=deployment().first_block)
         self.stdout.write(f"Back at block {event.ancestor_number}; indexing runs again.")
