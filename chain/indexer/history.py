@@ -10,7 +10,7 @@ from chain.contracts import codec_load
 from chain.decoding import AbiInvalid
 from chain.indexer.reads import ReadRequest, read_request
 from chain.models import Block, ChainRead, KeyTouch, Log
-from chain.projections import DecodedLog, Read
+from chain.projections import DecodedLog, LogPlace, Read
 from chain.rpc.types import BlockHeader
 
 #: (address, keccak of calldata).
@@ -51,6 +51,8 @@ class History:
         key: str,
         batch_logs: Mapping[str, list[DecodedLog]] | None = None,
         known_reads: dict[ReadKey, Answer | None] | None = None,
+        last_log: LogPlace | None = None,
+        block: BlockHeader | None = None,
     ) -> None:
         self._chain_id = conf.chain_id()
         self._projector = projector
@@ -59,7 +61,10 @@ class History:
         if batch_logs is not None:
             self._logs[(projector, key)] = batch_logs.get(key, [])
         self._reads = {} if known_reads is None else known_reads
-        self._block: BlockHeader | None = None
+        self._block = block
+        #: Where the newest canonical log stands that touched the key, those outside its history
+        #: included; None where there is none: the key is to be deleted.
+        self.last_log = last_log
 
     def logs(
         self, *events: str, key: str | None = None, projector: str | None = None
@@ -81,23 +86,24 @@ class History:
 
     def read_at(self, read: Read) -> tuple[Any, int] | None:
         """The newest canonical answer and the number of the block it was read at."""
-        request = read_request(read)
-        place = (request.address, request.calldata_hash)
-        if place not in self._reads:
-            self._reads.update(reads_newest([request]))
-        answer = self._reads[place]
+        answer = self._answer(read_request(read))
         if answer is None or not answer[0]:
             return None
         try:
-            return request.decode(answer[1]), answer[2]
+            return read_request(read).decode(answer[1]), answer[2]
         except AbiInvalid:
             # Nothing lived at that address yet: a call to no code answers with no bytes.
             return None
 
-    def sibling_logs(self, transaction_hash: bytes) -> list[DecodedLog]:
-        """All canonical logs of ours in the same transaction, in order."""
-        rows = canonical_logs(self._chain_id).filter(transaction_hash=transaction_hash)
-        return [log_decode(row) for row in rows.order_by("log_index")]
+    def was_read(self, read: Read) -> bool:
+        """Whether ``read`` was ever made, answered or reverted."""
+        return self._answer(read_request(read)) is not None
+
+    def _answer(self, request: ReadRequest) -> Answer | None:
+        place = (request.address, request.calldata_hash)
+        if place not in self._reads:
+            self._reads.update(reads_newest([request]))
+        return self._reads[place]
 
     @property
     def block(self) -> BlockHeader:
@@ -108,24 +114,16 @@ class History:
         return self._block
 
     def _newest_block(self) -> BlockHeader:
-        touch = (
-            KeyTouch.objects.filter(
-                chain_id=self._chain_id,
-                projector=self._projector,
-                key=self._key,
-                canonical=True,
-            )
-            .order_by("-block_number")
-            .first()
-        )
+        found = touches_newest(projector=self._projector, keys=[self._key])
+        if self._key in found:
+            return found[self._key]
         logs = self.logs()
-        number = max(touch.block_number if touch else -1, logs[-1].block_number if logs else -1)
-        if logs and logs[-1].block_number == number:
+        if logs:
             last = logs[-1]
             return BlockHeader(last.block_number, last.block_hash, last.block_timestamp)
-        blocks = Block.objects.filter(chain_id=self._chain_id, canonical=True)
         # A key without history is recomputed only to be deleted; the newest block will do.
-        row = blocks.filter(number=number).first() or blocks.order_by("-number").first()
+        blocks = Block.objects.filter(chain_id=self._chain_id, canonical=True)
+        row = blocks.order_by("-number").first()
         if row is None:
             raise LookupError("No block is indexed yet.")
         return BlockHeader(row.number, row.hash, row.timestamp, row.parent_hash)
@@ -150,6 +148,45 @@ def logs_by_key(*, projector: str, keys: Iterable[str]) -> dict[str, list[Decode
         log = decoded.get(row.pk) or decoded.setdefault(row.pk, log_decode(row))
         found.setdefault(row.touched_key, []).append(log)
     return found
+
+
+def places_newest(*, projector: str, keys: Sequence[str]) -> dict[str, LogPlace]:
+    """Where the newest canonical log stands that touched each key; absent where none did."""
+    rows = (
+        KeyTouch.objects.filter(
+            chain_id=conf.chain_id(),
+            projector=projector,
+            key__in=keys,
+            canonical=True,
+            log_number__isnull=False,
+        )
+        .order_by("key", "-block_number")
+        .distinct("key")
+    )
+    columns = rows.values_list("key", "log_number", "log_index", "log_timestamp")
+    return {
+        key: LogPlace(number or 0, index or 0, timestamp or 0)
+        for key, number, index, timestamp in columns
+    }
+
+
+def touches_newest(*, projector: str, keys: Sequence[str]) -> dict[str, BlockHeader]:
+    """The newest canonical block as of which each key was recomputed."""
+    touches = (
+        KeyTouch.objects.filter(
+            chain_id=conf.chain_id(), projector=projector, key__in=keys, canonical=True
+        )
+        .order_by("key", "-block_number")
+        .distinct("key")
+    )
+    numbers = dict(touches.values_list("key", "block_number"))
+    blocks = {
+        row.number: BlockHeader(row.number, row.hash, row.timestamp, row.parent_hash)
+        for row in Block.objects.filter(
+            chain_id=conf.chain_id(), canonical=True, number__in=set(numbers.values())
+        )
+    }
+    return {key: blocks[number] for key, number in numbers.items() if number in blocks}
 
 
 def reads_newest(requests: Sequence[ReadRequest]) -> dict[ReadKey, Answer | None]:
