@@ -217,6 +217,8 @@ class GovernorReport:
 
 
 TIMELOCK_ABIS = {TimelockKind.CONTROLLER: "TimelockOZ", TimelockKind.COMPOUND: "TimelockCompound"}
+#: Characters of what a contract calls its clock's steps.
+UNIT_MAX = 60
 _UNITS = {ClockMode.BLOCK: "blocks", ClockMode.TIMESTAMP: "seconds"}
 
 
@@ -255,4 +257,4 @@ def clock_unit(mode: ClockMode, text: str) -> str:
     """The plain word for a clock's steps: "blocks", "seconds", or what CLOCK_MODE calls them."""
     if mode in _UNITS:
         return _UNITS[mode]
-    return dict(parse_qsl(text)).get("mode", "") or "units of its own"
+    return dict(parse_qsl(text)).get("mode", "")[:UNIT_MAX] or "units of its own"

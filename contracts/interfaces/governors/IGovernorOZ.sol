@@ -80,6 +80,8 @@ interface IGovernorOZ is IGovernorShared {
         bytes32 descriptionHash
     ) external view returns (uint256);
     function latestProposalId() external view returns (uint256);
+    /// @notice CompoundGovernor: the number the next proposal gets.
+    function getNextProposalId() external view returns (uint256);
     function proposalSnapshot(uint256 proposalId) external view returns (uint256);
     function proposalDeadline(uint256 proposalId) external view returns (uint256);
     function proposalProposer(uint256 proposalId) external view returns (address);

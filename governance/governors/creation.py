@@ -1,0 +1,77 @@
+"""Finds the block in which a contract got its code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chain.addresses import to_checksum
+from chain.rpc.client import Call, RpcClient
+from chain.rpc.errors import BlockUnknown, Permanent, RpcError, StateUnavailable
+from chain.rpc.types import BlockHeader, hex_bytes
+from governance.governors.errors import HistoryMissing, StartInFuture
+
+#: Blocks looked at in one exchange: twenty million blocks take six exchanges.
+POINTS = 16
+
+
+def creation_block_find(*, client: RpcClient, address: bytes, head: BlockHeader) -> int:
+    """The first block after which ``address`` (20 bytes) has code, by bisection.
+
+    It has code at ``head``. A contract that was destroyed and made again gives one of its
+    beginnings; then ``--from-block`` is the way.
+
+    Raises:
+        HistoryMissing: the node does not keep the state of old blocks.
+        RpcError: the node failed otherwise.
+    """
+    # Code is absent at `low` and present at `high`.
+    low, high = -1, head.number
+    while high - low > 1:
+        step = max(1, (high - low) // (POINTS + 1))
+        points = list(range(low + step, high, step))[:POINTS]
+        for point, present in zip(points, _code_at(client, address, points), strict=True):
+            if present:
+                high = point
+                break
+            low = point
+    return high
+
+
+def start_check(
+    *, client: RpcClient, address: bytes, head: BlockHeader, from_block: int
+) -> bool | None:
+    """Whether the contract began before ``from_block``; None where the node cannot tell.
+
+    Raises:
+        StartInFuture: the chain is not there yet.
+        RpcError: the node failed.
+    """
+    if from_block > head.number:
+        raise StartInFuture(
+            f"Block {from_block} does not exist yet; the chain's head is {head.number}. "
+            "Begin at the block the governor was deployed in, or leave --from-block out."
+        )
+    if from_block == 0:
+        return False
+    try:
+        return _code_at(client, address, [from_block - 1])[0]
+    except HistoryMissing:
+        return None
+
+
+def _code_at(client: RpcClient, address: bytes, blocks: Sequence[int]) -> list[bool]:
+    place = f"0x{address.hex()}"
+    results = client.batch([Call("eth_getCode", (place, hex(block))) for block in blocks])
+    found = []
+    for block, result in zip(blocks, results, strict=True):
+        if isinstance(result, StateUnavailable | BlockUnknown | Permanent):
+            raise HistoryMissing(
+                f"The node does not keep the state of block {block}, so the block in which "
+                f"{to_checksum(address)} was created cannot be found. Give it with --from-block, "
+                "or name an archive node with --rpc.",
+                block=block,
+            )
+        if isinstance(result, RpcError):
+            raise result
+        found.append(bool(hex_bytes(result)))
+    return found
