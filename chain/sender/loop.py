@@ -22,13 +22,18 @@ from chain.sender.view import ChainView, chain_view
 _PLANNED_MAX = 32
 
 
-def signer_ensure(key: SigningKey) -> Signer:
-    """The signer row of a key, with the limits of the settings."""
-    limits = {
+def signer_limits() -> dict[str, int]:
+    """The settings' limits, by the columns of ``Signer``. Wei, the first per gas."""
+    return {
         "max_fee_per_gas_wei": conf.keeper_max_fee_per_gas_wei(),
         "min_balance_wei": conf.keeper_min_balance_wei(),
         "daily_gas_wei": conf.keeper_daily_gas_wei(),
     }
+
+
+def signer_ensure(key: SigningKey) -> Signer:
+    """The signer row of a key, with the limits of the settings."""
+    limits = signer_limits()
     signer, created = Signer.objects.get_or_create(
         chain_id=conf.chain_id(), address=key.address, defaults=limits
     )
