@@ -107,42 +107,23 @@ def contract_watch(
         WatchRefused: see there; nothing was changed.
         RpcError: the node could not be asked.
     """
-    _contract_check(client or rpc_client(), address=address, abi=abi, first_block=first_block)
-    chain_id = conf.chain_id()
-    with transaction.atomic():
-        row, created = WatchedContract.objects.select_for_update().get_or_create(
-            chain_id=chain_id,
-            address=address,
-            defaults={
-                "abi": abi,
-                "label": label,
-                "first_block": first_block,
-                "indexed_to": first_block - 1,
-                "added_at": clock.now(),
-                "added_by": actor,
-            },
-        )
-        if created:
-            return row
-        if row.removed_at is None:
-            raise WatchRefused("watch_known", f"{to_checksum(address)} is watched already.")
-        if row.abi != abi:
-            raise WatchRefused(
-                "watch_abi_differs",
-                f"{to_checksum(address)} was indexed as {row.abi}, not {abi}; its logs are stored "
-                f"under that name. Add it as {row.abi}.",
-            )
-        if first_block < row.first_block:
-            # What was stored stays; storing it again changes nothing.
-            row.first_block, row.indexed_to, row.indexed_hash = first_block, first_block - 1, None
-        row.removed_at, row.removed_by, row.error = None, "", ""
-        row.added_at, row.added_by, row.label = clock.now(), actor, label or row.label
-        row.generation += 1
-        row.save()
-        return row
+    contract_check(address=address, abi=abi, first_block=first_block, client=client)
+    known = WatchedContract.objects.filter(chain_id=conf.chain_id(), address=address)
+    if known.filter(removed_at=None).exists():
+        raise WatchRefused("watch_known", f"{to_checksum(address)} is watched already.")
+    return watch_begin(address=address, abi=abi, first_block=first_block, actor=actor, label=label)
 
 
-def _contract_check(client: RpcClient, *, address: bytes, abi: str, first_block: int) -> None:
+def contract_check(
+    *, address: bytes, abi: str, first_block: int, client: RpcClient | None = None
+) -> None:
+    """Ask the node whether a contract can be watched, before anything is written.
+
+    Raises:
+        WatchRefused: see there.
+        RpcError: the node could not be asked.
+    """
+    client = client or rpc_client()
     place = to_checksum(address)
     chain_id = client.chain_id()
     if chain_id != conf.chain_id():
@@ -155,8 +136,8 @@ def _contract_check(client: RpcClient, *, address: bytes, abi: str, first_block:
         codec_load(abi)
     except DeploymentInvalid as error:
         raise WatchRefused("watch_abi", f"{error.detail} Put {abi}.json there first.") from error
-    if address in deployment().by_address:
-        name = deployment().by_address[address]
+    name = deployment().by_address.get(address)
+    if name is not None:
         raise WatchRefused("watch_known", f"{place} is our own {name} and indexed already.")
     head = client.header("latest").number
     if first_block < 0:
@@ -172,6 +153,53 @@ def _contract_check(client: RpcClient, *, address: bytes, abi: str, first_block:
             "watch_no_code",
             f"There is no contract at {place} on chain {chain_id}. Check the address and chain.",
         )
+
+
+def watch_begin(
+    *, address: bytes, abi: str, first_block: int, actor: str, label: str = ""
+) -> WatchedContract:
+    """Write that a contract is watched, from ``first_block`` at the latest. Check it first
+    (``contract_check``). Where it is watched from an earlier block already, nothing changes.
+
+    Raises:
+        WatchRefused: ``watch_abi_differs``.
+    """
+    chain_id = conf.chain_id()
+    with transaction.atomic():
+        cursor = Cursor.objects.select_for_update().filter(chain_id=chain_id).first()
+        row, created = WatchedContract.objects.select_for_update().get_or_create(
+            chain_id=chain_id,
+            address=address,
+            defaults={
+                "abi": abi,
+                "label": label,
+                "first_block": first_block,
+                "indexed_to": first_block - 1,
+                "added_at": clock.now(),
+                "added_by": actor,
+            },
+        )
+        if created:
+            return row
+        if row.abi != abi:
+            raise WatchRefused(
+                "watch_abi_differs",
+                f"{to_checksum(address)} was indexed as {row.abi}, not {abi}; its logs are stored "
+                f"under that name. Add it as {row.abi}.",
+            )
+        if row.removed_at is not None:
+            row.removed_at, row.removed_by, row.error = None, "", ""
+            row.added_at, row.added_by, row.label = clock.now(), actor, label or row.label
+        if first_block < row.first_block:
+            # It leaves the main lane and comes again from there; what is stored stays, and
+            # storing it once more changes nothing.
+            row.first_block, row.indexed_to, row.indexed_hash = first_block, first_block - 1, None
+            row.joined, row.settled, row.joined_number = False, False, None
+        row.generation += 1
+        row.save()
+        if cursor is not None:
+            cursor_name_watched(cursor)
+        return row
 
 
 def contract_unwatch(*, address: bytes, actor: str) -> WatchedContract:

@@ -10,6 +10,13 @@ from governance.models.discussion import (
     UnhideRequest,
 )
 from governance.models.drafts import Draft
+from governance.models.governors import (
+    GovernorAct,
+    GovernorOperation,
+    GovernorProposal,
+    GovernorVote,
+    IndexedGovernor,
+)
 from governance.models.keeper import KeeperNote, KeeperSwitch
 from governance.models.proposals import Proposal, ProposalAction, Vote
 from governance.models.reconcile import ReconcileFinding, ReconcileRun
@@ -23,10 +30,15 @@ __all__ = [
     "Delegate",
     "DiscussionBan",
     "Draft",
+    "GovernorAct",
+    "GovernorOperation",
+    "GovernorProposal",
     "GovernorSettingChange",
+    "GovernorVote",
     "GuardianTerm",
     "HiddenProposal",
     "Holder",
+    "IndexedGovernor",
     "KeeperNote",
     "KeeperSwitch",
     "ModerationAction",
