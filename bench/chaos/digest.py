@@ -5,7 +5,7 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 from typing import Any
 
-from bench.chaos.stage import FRESH, WHOLE_CHAIN_BLOCKS, Digest, database_use
+from bench.chaos.stage import FRESH, Digest, database_use
 
 #: Columns that say when something was last looked at, not what was seen: an index that lived
 #: through a reorganisation may rightly have looked at another block than one that did not.
@@ -42,15 +42,15 @@ def _rows(model: Any, rows: Any, left_out: set[str]) -> list[tuple[Any, ...]]:
     return sorted(rows.values_list(*columns), key=repr)
 
 
-def fresh_index(answer: Connection, rpc_url: str) -> None:
+def fresh_index(answer: Connection, rpc_url: str, reorg_window: int) -> None:
     """In a process of its own: index everything into the fresh database; send the digest."""
     from django.conf import settings
 
     from chain.indexer.loop import index_until_head
 
     database_use(FRESH)
-    settings.RPC_URL = rpc_url
-    settings.CHAIN_REORG_WINDOW = WHOLE_CHAIN_BLOCKS
+    settings.RPC_URL, settings.RPC_URL_SECOND = rpc_url, ""
+    settings.CHAIN_REORG_WINDOW = reorg_window
     index_until_head()
     answer.send(digest_of_live())
     answer.close()

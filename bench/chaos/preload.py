@@ -3,3 +3,11 @@
 import django
 
 django.setup()
+
+# Loaded before the fork, not after each.
+from django.test import Client  # noqa: E402, F401
+
+import bench.chaos.workers  # noqa: E402, F401
+import chain.indexer.loop  # noqa: E402, F401
+import chain.sender.loop  # noqa: E402, F401
+import governance.keeper  # noqa: E402, F401

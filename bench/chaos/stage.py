@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ import psycopg
 from psycopg import sql
 
 from config.embedded.anvil import AnvilServer
+from config.embedded.postgres import binaries_for
+from config.embedded.process import service_user
 from config.embedded.supervisor import Supervisor
 
 #: The database the code under test works in; made anew for every run.
@@ -129,13 +132,39 @@ class Stage:
         process.start()
         return process  # type: ignore[return-value]
 
-    def fresh_digest(self) -> Digest:
-        """Index the chain as it is now into an empty database, in another process."""
+    def dump(self) -> Path:
+        """Back the live database up with pg_dump."""
+        path = self.folder / "live.dump"
+        self._tool("pg_dump", "-Fc", "-f", path, "-d", self._url(LIVE))
+        return path
+
+    def restore(self, dump: Path) -> None:
+        """Lose the live database and bring the backup back."""
+        self.database_copy("template0", LIVE)
+        self._tool("pg_restore", "--no-owner", "-d", self._url(LIVE), dump)
+
+    def _url(self, database: str) -> str:
+        assert self.supervisor.postgres is not None
+        return self.supervisor.postgres.url(database)
+
+    def _tool(self, name: str, *args: object) -> None:
+        command = [binaries_for(service_user()) / name, *args]
+        done = subprocess.run(
+            [str(item) for item in command], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{name} failed: {done.stderr}")
+
+    def fresh_digest(self, *, reorg_window: int = WHOLE_CHAIN_BLOCKS) -> Digest:
+        """Index the chain as it is now into an empty database, in another process.
+
+        ``reorg_window``: blocks; a small one lets the index take all but the newest by windows.
+        """
         from bench.chaos.digest import fresh_index
 
         self.database_copy(PRISTINE, FRESH)
         ours, theirs = multiprocessing.get_context("forkserver").Pipe(duplex=False)
-        process = self.fork(fresh_index, theirs, self.anvil.url)
+        process = self.fork(fresh_index, theirs, self.anvil.url, reorg_window)
         theirs.close()
         try:
             answer = ours.recv()
