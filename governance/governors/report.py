@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -54,6 +55,8 @@ TOKENS = {
     TokenKind.COMP: "getPriorVotes",
     TokenKind.UNKNOWN: "no past votes",
 }
+#: The last second of the year 9999.
+CALENDAR_END_S = 253_402_300_799
 #: Where a JSON reader would lose digits, numbers are text.
 _TEXT_NUMBERS = frozenset(
     "votes super_votes proposal_threshold numerator denominator proposal_count now_clock "
@@ -81,13 +84,18 @@ def _plain(value: Any, name: str = "") -> Any:
     return value
 
 
+def report_rows(report: GovernorReport) -> list[tuple[str, str]]:
+    """The report in plain words: what a row is about, and what was found."""
+    return list(_rows(report))
+
+
 def report_lines(report: GovernorReport) -> list[str]:
     """The report in plain words, aligned, and what is not supported below."""
     rows = list(_rows(report))
     width = max(len(label) for label, _ in rows)
     lines = [f"{label.ljust(width)}  {text}" for label, text in rows]
     if not report.limits:
-        return [*lines, "", "Everything it does is supported."]
+        return [*lines, "", "Nothing was found that is not supported."]
     lines += ["", "Not supported:"]
     return lines + [f"  {limit.code}: {limit.why}" for limit in report.limits]
 
@@ -174,8 +182,13 @@ def _timelock(report: GovernorReport) -> str:
 
 
 def _guardian(guardian: Guardian) -> str:
-    until = "" if guardian.until_s is None else f" until {guardian.until_s} (Unix seconds)"
-    return f"{GUARDIANS[guardian.kind]} {to_checksum(guardian.address)}{until}"
+    text = f"{GUARDIANS[guardian.kind]} {to_checksum(guardian.address)}"
+    if guardian.until_s is None:
+        return text
+    # A contract may name a time no calendar has.
+    if guardian.until_s > CALENDAR_END_S:
+        return f"{text} for ever"
+    return f"{text} until {datetime.fromtimestamp(guardian.until_s, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _ids(report: GovernorReport) -> str:
