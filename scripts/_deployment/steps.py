@@ -102,19 +102,38 @@ def deploy_contracts(account: Any, plan: Plan, *, now_s: int, report: Report) ->
     by_name: dict[str, Deployed] = {}
     for name in ORDER:
         report(f"Deploying {name}")
-        instance = account.deploy(container(name), *arguments[name])
+        instance, receipt = deploy_contract(account, container(name), arguments[name])
         if instance.address != addresses[name]:
             raise DeploymentUnsafe([f"{name} is at {instance.address}, not {addresses[name]}"])
-        receipt = instance.creation_metadata.receipt
         by_name[name] = Deployed(instance, receipt.block_number, receipt.txn_hash, arguments[name])
     contracts = Contracts(by_name, by_name[ORDER[0]].block_number)
     parameters = contracts["NetworkParameters"]
     definitions = genesis_definitions(plan.profile.parameters)
     report(f"Defining {len(definitions)} parameters")
     for chunk in chunks(definitions, DEFINITIONS_PER_TRANSACTION):
-        parameters.defineGenesis(chunk, sender=account)
-    parameters.seal(sender=account)
+        mined(parameters.defineGenesis(chunk, sender=account))
+    mined(parameters.seal(sender=account))
     return contracts
+
+
+def deploy_contract(account: Any, made_from: Any, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Deploy one contract; return Ape's instance and the receipt of its block."""
+    creation = made_from(*arguments)
+    creation.sender = account.address
+    receipt = mined(account.call(creation))
+    return made_from.at(receipt.contract_address, fetch_from_explorer=False), receipt
+
+
+def mined(receipt: Any) -> Any:
+    """Return a transaction's receipt once it is in a block.
+
+    Where a local chain mines at intervals, Ape takes it for one mined by hand and returns at once,
+    with no block and no contract's address.
+    """
+    if receipt.block_number < 0:
+        receipt = receipt.provider.get_receipt(receipt.txn_hash)
+        receipt.raise_for_status()
+    return receipt
 
 
 def constructor_arguments(
