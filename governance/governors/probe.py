@@ -109,15 +109,20 @@ def _node_errors() -> Iterator[None]:
         yield
     except Inconsistent as error:
         raise NodeInconsistent(
-            f"The node's answers cannot be right: {error.detail} Try another node with --rpc."
+            f"The node's answers cannot be right: {_ended(error)} Try another node with --rpc."
         ) from error
     except StateUnavailable as error:
         raise HistoryMissing(
-            f"The node no longer keeps the state that was asked for: {error.detail} "
+            f"The node no longer keeps the state that was asked for: {_ended(error)} "
             "Try again, or name another node with --rpc."
         ) from error
     except RpcError as error:
-        raise NodeUnreachable(f"The node: {error.detail} {_NEXT_UNREACHABLE}") from error
+        raise NodeUnreachable(f"The node: {_ended(error)} {_NEXT_UNREACHABLE}") from error
+
+
+def _ended(error: RpcError) -> str:
+    """What the node said, as a sentence."""
+    return f"{error.detail.rstrip('. ')}."
 
 
 def _look(client: RpcClient, address: bytes, chain_id: int) -> Subject:

@@ -82,3 +82,70 @@ contract Box {
         revert("box: no");
     }
 }
+
+/// @title Shows another governor, but numbers like CompoundGovernor: hashProposal gives the next number
+contract Numbering {
+    address private immutable _governor;
+
+    constructor(address governor) {
+        _governor = governor;
+    }
+
+    function hashProposal(address[] memory, uint256[] memory, bytes[] memory, bytes32) external pure returns (uint256) {
+        return 301;
+    }
+
+    function getNextProposalId() external pure returns (uint256) {
+        return 301;
+    }
+
+    fallback() external payable virtual {
+        address governor = _governor;
+        assembly {
+            calldatacopy(0, 0, calldatasize())
+            let ok := staticcall(gas(), governor, 0, calldatasize(), 0, 0)
+            returndatacopy(0, 0, returndatasize())
+            switch ok
+            case 0 { revert(0, returndatasize()) }
+            default { return(0, returndatasize()) }
+        }
+    }
+}
+
+/// @title Shows another governor, under a name that would write over a terminal, by a clock of its own choice
+contract Disguised is Numbering {
+    uint48 private immutable _clock;
+    string private _counting;
+
+    constructor(address governor, uint48 clock_, string memory counting) Numbering(governor) {
+        _clock = clock_;
+        _counting = counting;
+    }
+
+    function name() external pure returns (string memory) {
+        return unicode"Nice\u001b[2J\u202eName\u0000";
+    }
+
+    function clock() external view returns (uint48) {
+        return _clock;
+    }
+
+    function COUNTING_MODE() external view returns (string memory) {
+        return _counting;
+    }
+}
+
+/// @title Says it counts as a governor does, and nothing more that fits
+contract HalfGovernor {
+    function COUNTING_MODE() external pure returns (string memory) {
+        return "support=bravo&quorum=for";
+    }
+
+    function votingDelay() external pure returns (uint256) {
+        return 1;
+    }
+
+    function votingPeriod() external pure returns (uint256) {
+        return 1;
+    }
+}
