@@ -23,8 +23,9 @@ def chain_settings_check(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 def _addresses() -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    for name, value in (("RPC_URL", conf.rpc_url()), ("RPC_URL_SECOND", conf.rpc_url_second())):
-        for url in filter(None, (part.strip() for part in value.split(","))):
+    second = filter(None, [conf.rpc_url_second()])
+    for name, urls in (("RPC_URL", conf.rpc_urls()), ("RPC_URL_SECOND", second)):
+        for url in urls:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 # Not the value: it may hold a key.

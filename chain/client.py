@@ -1,4 +1,4 @@
-"""The node this service uses: one shared client, and calls by contract name."""
+"""The nodes this service uses: one shared client, and calls by contract name."""
 
 import atexit
 from collections.abc import Sequence
@@ -10,25 +10,49 @@ from chain.contracts import contract, revert_decode
 from chain.finality import finality
 from chain.rpc.client import BlockRef, RpcClient
 from chain.rpc.errors import ContractReverted
+from chain.rpc.header_hash import HeaderTrust
+from chain.rpc.pool import ProviderPool, ProviderScore
 from chain.rpc.transport import HttpTransport
 from chain.rpc.types import BlockHeader
 
-__all__ = ["BlockHeader", "ContractReverted", "chain_call", "chain_head", "rpc_client"]
+__all__ = [
+    "BlockHeader",
+    "ContractReverted",
+    "chain_call",
+    "chain_head",
+    "provider_scores",
+    "rpc_client",
+]
 
 #: Gas of an eth_call from a page: a contract somebody else wrote must not spin for ever.
 CALL_GAS_MAX = 30_000_000
 
 
+#: EIP-155 ids of chains whose hashes are known to be those of their headers (Ethereum and its
+#: test networks, OP Stack): there the first header is checked too, and nothing is to be learned.
+_HASHED_CHAINS = frozenset({1, 10, 8453, 17000, 84532, 560048, 11155111, 11155420})
+
+
 @lru_cache(maxsize=4)
-def _client(url: str) -> RpcClient:
-    transport = HttpTransport(url)
-    atexit.register(transport.close)
-    return RpcClient(transport)
+def _client(urls: tuple[str, ...], chain_id: int, verify_headers: str) -> RpcClient:
+    transports = [HttpTransport(url) for url in urls]
+    for transport in transports:
+        atexit.register(transport.close)
+    if verify_headers == "auto" and chain_id in _HASHED_CHAINS:
+        verify_headers = "strict"
+    pool = ProviderPool(transports, chain_id=chain_id)
+    return RpcClient(pool, headers=HeaderTrust(verify_headers))
 
 
 def rpc_client() -> RpcClient:
-    """The client of ``RPC_URL``, shared by the process; safe between threads."""
-    return _client(conf.rpc_url())
+    """The client of ``RPC_URL`` and ``RPC_URLS``, shared by the process; safe between threads.
+    A node of another chain than ``CHAIN_ID`` is not used."""
+    return _client(conf.rpc_urls(), conf.chain_id(), conf.verify_headers())
+
+
+def provider_scores() -> list[ProviderScore]:
+    """What this process knows of each configured node."""
+    return rpc_client().pool.scores()
 
 
 def chain_call(

@@ -15,9 +15,23 @@ def chain_id() -> int:
     return int(_get("CHAIN_ID", 31337))
 
 
-def rpc_url() -> str:
-    """The node read from and broadcast to."""
-    return str(settings.RPC_URL)
+def rpc_urls() -> tuple[str, ...]:
+    """The nodes read from and broadcast to, in the order configured, each once: RPC_URL and
+    RPC_URLS, both comma separated."""
+    given = f"{settings.RPC_URL},{_get('RPC_URLS', '')}".split(",")
+    return tuple(dict.fromkeys(url.strip() for url in given if url.strip()))
+
+
+def verify_receipts() -> bool:
+    """Whether a hot block's logs are proven complete by the block's receipts. One request more
+    per block whose bloom may hold our logs; without it one node alone can hide a log."""
+    return bool(_get("CHAIN_VERIFY_RECEIPTS", True))
+
+
+def verify_headers() -> str:
+    """What a header means that does not give its own hash: ``auto`` (a lie, once any header of
+    the chain did), ``strict`` (a lie) or ``off``, for a chain that makes hashes otherwise."""
+    return str(_get("CHAIN_VERIFY_HEADERS", "auto"))
 
 
 def rpc_url_second() -> str:

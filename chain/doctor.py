@@ -14,7 +14,7 @@ from chain.contracts import codec_load
 from chain.deployment import Deployment, DeploymentInvalid, deployment
 from chain.models import Block, Cursor
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import RpcError
+from chain.rpc.errors import RpcError, WrongChain
 from chain.rpc.transport import HttpTransport
 from chain.rpc.types import hex_bytes
 
@@ -105,7 +105,13 @@ def node_check(client: RpcClient) -> str:
 
 
 def node_problem(error: RpcError) -> NodeProblem:
-    """Say that the node does not answer, and what to do."""
+    """Say that the node does not answer, or is of another chain, and what to do."""
+    if isinstance(error, WrongChain):
+        return NodeProblem(
+            "chain_mismatch",
+            error.detail,
+            "Point RPC_URL at a node of this chain, or set CHAIN_ID (and the deployment).",
+        )
     return NodeProblem(
         "rpc_unreachable",
         f"The node does not answer as it should: {error.detail} ({error.code}).",

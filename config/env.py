@@ -6,6 +6,7 @@ variable; nothing falls back to a guess. Secrets may be given as ``NAME_FILE``.
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr
@@ -37,10 +38,17 @@ class Environment(BaseSettings):
     #: Django's cache (throttles). Redis/Valkey; the service runs on while it is away.
     cache_url: str = ""
 
-    #: The node this service reads from and broadcasts to.
+    #: The nodes this service reads from and broadcasts to, comma separated: the best is used, the
+    #: others when it fails.
     rpc_url: str = "http://127.0.0.1:8545"
-    #: A second, independent node; disagreement freezes finality. Empty: none.
+    #: More of them; the same list, for those who keep one node in RPC_URL.
+    rpc_urls: str = ""
+    #: A second, independent node that only confirms; disagreement freezes finality. Empty: none.
     rpc_url_second: str = ""
+    #: Prove each recent block's logs complete by its receipts (one more request per such block).
+    chain_verify_receipts: bool = True
+    #: A header that does not give its own hash: auto (a lie once any header did), strict, off.
+    chain_verify_headers: Literal["auto", "strict", "off"] = "auto"
     #: The deployment file written by scripts/deploy.py.
     althing_deployment: Path = Path("")
     chain_id: int = 31337
@@ -93,7 +101,10 @@ class Environment(BaseSettings):
 
 def read_environment() -> Environment:
     """Read the environment, taking ``NAME_FILE`` where a secret is a file."""
-    names = "SECRET_KEY DATABASE_URL CELERY_BROKER_URL CACHE_URL RPC_URL ALTHING_KEEPER_SIGNER_URL"
+    names = (
+        "SECRET_KEY DATABASE_URL CELERY_BROKER_URL CACHE_URL RPC_URL RPC_URLS RPC_URL_SECOND "
+        "ALTHING_KEEPER_SIGNER_URL"
+    )
     for name in names.split():
         path = os.environ.get(f"{name}_FILE")
         if path and name not in os.environ:

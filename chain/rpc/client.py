@@ -1,21 +1,14 @@
 """A JSON-RPC client: one request or one batch, checked answers, typed errors. No Django."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-import orjson
-
-from chain.rpc.classifier import error_read
-from chain.rpc.errors import (
-    BlockUnknown,
-    Inconsistent,
-    RateLimited,
-    RpcError,
-    Transient,
-)
+from chain.rpc.errors import BlockUnknown, Inconsistent, RpcError
+from chain.rpc.exchange import BATCH_MAX, Call, Exchanger
+from chain.rpc.header_hash import HeaderTrust
 from chain.rpc.log_page import logs_check, logs_read
+from chain.rpc.pool import ProviderPool
 from chain.rpc.transport import Transport
 from chain.rpc.types import (
     BlockHeader,
@@ -28,20 +21,10 @@ from chain.rpc.types import (
 )
 from chain.rpc.validation import check_block_logs, check_header
 
+__all__ = ["BlockRef", "Call", "RpcClient", "block_param", "eth_call_request", "header_request"]
+
 #: A block by number, by hash, or by tag ("latest", "finalized", "pending").
 BlockRef = int | bytes | str
-#: Requests in one batch; common providers refuse more.
-BATCH_MAX = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One JSON-RPC request."""
-
-    method: str
-    params: tuple[Any, ...] = ()
-    #: Reads the whole response of a request made alone, in one pass; None leaves it to us.
-    read: Callable[[bytes], Any] | None = None
 
 
 def block_param(block: BlockRef) -> Any:
@@ -72,102 +55,26 @@ def eth_call_request(
     return Call("eth_call", (tx, block_param(block)))
 
 
-class RpcClient:
-    """Speaks to one node through an injected transport."""
+class RpcClient(Exchanger):
+    """Reads a chain through a transport, or through the nodes of a pool.
+
+    ``headers``: what a header means that does not give its own hash (chain.rpc.header_hash).
+    """
 
     def __init__(
-        self, transport: Transport, *, batch_max: int = BATCH_MAX, retries: int = 2
+        self,
+        transport: Transport | ProviderPool,
+        *,
+        batch_max: int = BATCH_MAX,
+        retries: int = 2,
+        headers: HeaderTrust | None = None,
     ) -> None:
-        self.transport = transport
-        self._batch_max = batch_max
-        self._retries = retries
-        #: Whether the node runs calls without ``to``; chain.rpc.multicall finds out.
+        super().__init__(transport, batch_max=batch_max, retries=retries)
+        self.header_trust = headers or HeaderTrust()
+        #: Whether the nodes run calls without ``to``; chain.rpc.multicall finds out.
         self.deployless = True
-
-    # --- requests -----------------------------------------------------------------
-
-    def call(self, method: str, *params: Any, retries: int | None = None) -> Any:
-        """Make one request and return its result.
-
-        Raises:
-            RpcError: by kind; see chain.rpc.errors.
-        """
-        result = self.batch([Call(method, params)], retries=retries)[0]
-        if isinstance(result, RpcError):
-            raise result
-        return result
-
-    def batch(self, calls: Sequence[Call], *, retries: int | None = None) -> list[Any]:
-        """Make many requests in few exchanges; an element that failed is its RpcError.
-
-        Raises:
-            RpcError: the exchange itself failed.
-        """
-        results: list[Any] = []
-        for start in range(0, len(calls), self._batch_max):
-            results += self._exchange_retrying(calls[start : start + self._batch_max], retries)
-        return results
-
-    def _exchange_retrying(self, calls: Sequence[Call], retries: int | None) -> list[Any]:
-        attempts = self._retries if retries is None else retries
-        for attempt in range(attempts + 1):
-            try:
-                return self._exchange(calls)
-            except (Transient, RateLimited) as error:
-                if attempt == attempts:
-                    raise
-                wait = error.retry_after_s if isinstance(error, RateLimited) else 0.1
-                time.sleep(min(wait * 2**attempt, 5.0))
-        raise AssertionError("unreachable")
-
-    def _exchange(self, calls: Sequence[Call]) -> list[Any]:
-        requests = [
-            {"jsonrpc": "2.0", "id": i, "method": call.method, "params": list(call.params)}
-            for i, call in enumerate(calls)
-        ]
-        single = len(requests) == 1
-        body = orjson.dumps(requests[0] if single else requests)
-        response = self.transport.send(body)
-        if single and calls[0].read is not None:
-            result = calls[0].read(response)
-            if result is not None:
-                return [result]
-        try:
-            answer = orjson.loads(response)
-        except orjson.JSONDecodeError as error:
-            raise Transient(f"The node's answer is not JSON: {error}") from error
-        if single:
-            return [self._result(answer)]
-        if isinstance(answer, dict):  # one error for the whole batch
-            result = self._result(answer)
-            raise result if isinstance(result, RpcError) else Inconsistent("No list for a batch.")
-        return self._match(answer, len(requests))
-
-    def _match(self, answers: Any, count: int) -> list[Any]:
-        if not isinstance(answers, list):
-            raise Inconsistent("The answer to a batch is not a list.")
-        results: dict[int, Any] = {}
-        for answer in answers:
-            number = answer.get("id") if isinstance(answer, dict) else None
-            if not isinstance(number, int) or number in results:
-                raise Inconsistent("An answer in a batch has no id of ours, or one twice.")
-            results[number] = self._result(answer)
-        if set(results) != set(range(count)):
-            raise Inconsistent(f"{len(results)} answers to {count} requests.")
-        return [results[i] for i in range(count)]
-
-    @staticmethod
-    def _result(answer: Any) -> Any:
-        if not isinstance(answer, dict):
-            return Inconsistent("An answer is not an object.")
-        error = answer.get("error")
-        if error is not None:
-            if not isinstance(error, dict):
-                return Transient(str(error)[:500])
-            return error_read(error)
-        if "result" not in answer:
-            return Inconsistent("An answer has neither result nor error.")
-        return answer["result"]
+        #: Whether they have eth_getBlockReceipts; chain.rpc.proof finds out.
+        self.block_receipts = True
 
     # --- chain ----------------------------------------------------------------------
 
@@ -182,8 +89,17 @@ class RpcClient:
             Inconsistent: a header is of another block than asked.
         """
         wanted = list(blocks)
+        return self._checked(lambda: self._headers(wanted))
+
+    def _headers(self, wanted: Sequence[BlockRef]) -> list[BlockHeader | None]:
         results = self.batch([header_request(block) for block in wanted])
-        return [header_result(block, r) for block, r in zip(wanted, results, strict=True)]
+        headers: list[BlockHeader | None] = []
+        for block, result in zip(wanted, results, strict=True):
+            header = header_result(block, result, self.header_trust)
+            if header is not None and block == "latest":
+                self.pool.saw_head(self._local.last, header.number)
+            headers.append(header)
+        return headers
 
     def header(self, block: BlockRef) -> BlockHeader:
         """One header.
@@ -198,9 +114,13 @@ class RpcClient:
 
     def logs_of_block(self, header: BlockHeader, addresses: Sequence[bytes]) -> list[RawLog]:
         """All logs of ``addresses`` in one block, by its hash, checked against its header."""
-        logs = self._logs({"blockHash": f"0x{header.hash.hex()}"}, addresses)
-        check_block_logs(header, logs)
-        return logs
+
+        def read() -> list[RawLog]:
+            logs = self._logs({"blockHash": f"0x{header.hash.hex()}"}, addresses)
+            check_block_logs(header, logs)
+            return logs
+
+        return self._checked(read)
 
     def logs_of_range(self, start: int, end: int, addresses: Sequence[bytes]) -> list[RawLog]:
         """All logs of ``addresses`` in blocks ``start``..``end``, both included.
@@ -270,6 +190,9 @@ class RpcClient:
 
     def receipts(self, hashes: Sequence[bytes]) -> list[Receipt | None]:
         """Receipts in the order asked; None for a transaction not (or no longer) mined."""
+        return self._checked(lambda: self._receipts(hashes))
+
+    def _receipts(self, hashes: Sequence[bytes]) -> list[Receipt | None]:
         results = self.batch(
             [Call("eth_getTransactionReceipt", (f"0x{item.hex()}",)) for item in hashes]
         )
@@ -302,7 +225,7 @@ def header_request(block: BlockRef) -> Call:
     return Call("eth_getBlockByNumber", (block_param(block), False))
 
 
-def header_result(block: BlockRef, result: Any) -> BlockHeader | None:
+def header_result(block: BlockRef, result: Any, trust: HeaderTrust) -> BlockHeader | None:
     """Read the answer to ``header_request(block)``.
 
     Raises:
@@ -313,6 +236,9 @@ def header_result(block: BlockRef, result: Any) -> BlockHeader | None:
     if isinstance(result, RpcError):
         raise result
     header = parse_header(result)
+    verified = trust.check(header.hash, result)
+    if verified:
+        header = replace(header, hash_verified=True)
     check_header(
         header,
         number=block if isinstance(block, int) else None,

@@ -33,6 +33,8 @@ class RpcError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.data = data
+        #: Whose answer it was, by the name in the scores; empty where nobody was blamed yet.
+        self.provider = ""
 
 
 class RangeTooLarge(RpcError):

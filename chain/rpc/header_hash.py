@@ -76,3 +76,35 @@ def _bytes(value: Any, length: int | None) -> bytes:
         return bytes.fromhex(digits.rjust(len(digits) + len(digits) % 2, "0"))
     except ValueError as error:
         raise Inconsistent(f"Expected a number, got {value[:40]!r}.") from error
+
+
+class HeaderTrust:
+    """What a header that does not give its own hash means on this chain.
+
+    ``strict``: a lie. ``off``: nothing is recomputed. ``auto``: a lie, once any header of this
+    chain gave its hash; before that the chain makes hashes otherwise, and nothing is proven.
+    """
+
+    def __init__(self, mode: str = "auto") -> None:
+        self.mode = mode
+        self._works = mode == "strict"
+
+    def check(self, hash_said: bytes, source: Mapping[str, Any]) -> bool:
+        """Whether ``hash_said`` is proven by the fields.
+
+        Raises:
+            Inconsistent: it is not, and on this chain it must be.
+        """
+        if self.mode == "off":
+            return False
+        found = header_hash(source)
+        if found == hash_said:
+            self._works = True
+            return True
+        if self._works and (found is not None or self.mode == "strict"):
+            raise Inconsistent(
+                f"The fields of block 0x{hash_said.hex()[:16]} do not give its hash. Where this "
+                "chain makes its hashes otherwise, set CHAIN_VERIFY_HEADERS=off.",
+                evidence={"recomputed": found.hex() if found else "", "answered": dict(source)},
+            )
+        return False

@@ -33,6 +33,7 @@ class _LogJson(msgspec.Struct, rename="camel", gc=False):
 class _Answer(msgspec.Struct):
     """A JSON-RPC 2.0 response with logs."""
 
+    id: Any = None
     result: list[_LogJson] | None = None
     error: Any = None
 
@@ -40,9 +41,9 @@ class _Answer(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Answer)
 
 
-def logs_read(body: bytes) -> list[RawLog] | None:
-    """Read the response to one ``eth_getLogs``, in the order it came; None where it is an error
-    or has no result, which the client's own reading tells apart.
+def logs_read(body: bytes, number: int) -> list[RawLog] | None:
+    """Read the response to the ``eth_getLogs`` of that id, in the order it came; None where it is
+    an error or has no result, which the client's own reading tells apart.
 
     Raises:
         Inconsistent: it is no list of mined logs. null is not []: a node that does not know must
@@ -51,6 +52,8 @@ def logs_read(body: bytes) -> list[RawLog] | None:
     """
     try:
         answer = _decoder.decode(body)
+        if answer.result is not None and answer.id != number:
+            raise ValueError("it answers another request")
         return None if answer.result is None else [_raw(item) for item in answer.result]
     except (msgspec.ValidationError, ValueError) as error:
         if isinstance(error, msgspec.DecodeError) and not isinstance(

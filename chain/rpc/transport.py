@@ -5,6 +5,7 @@ Everything above takes a ``Transport``, so that tests can put a faulty one aroun
 
 import http.client
 import io
+import math
 import socket
 import time
 from functools import partial
@@ -68,7 +69,7 @@ class _Deadline(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, deadline: float, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        raw = self.fp.detach()  # type: ignore[attr-defined]
+        raw = self.fp.detach()
         self.fp = io.BufferedReader(_Deadline(sock, raw, deadline))
 
 
@@ -138,7 +139,7 @@ class HttpTransport:
                 body=body,
                 headers=self._headers,
                 timeout=timeout,
-                pool_timeout=limit_s,
+                pool_timeout=math.ceil(limit_s),
                 retries=False,
                 redirect=False,
                 preload_content=False,

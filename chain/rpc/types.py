@@ -1,7 +1,7 @@
 """What a node tells us, parsed: bytes and ints, never hex text beyond this module."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -20,6 +20,11 @@ class BlockHeader:
     logs_bloom: bytes | None = None
     base_fee_wei: int = 0
     gas_limit: int = 0
+    receipts_root: bytes | None = None
+    #: The hash was recomputed from the fields: what they say is what the hash stands for.
+    hash_verified: bool = field(default=False, compare=False)
+    #: Hashes of the block's transactions, as hex: read only where a proof asks for them.
+    transactions: Sequence[str] | None = field(default=None, compare=False, repr=False)
 
 
 class RawLog(msgspec.Struct, frozen=True, gc=False):
@@ -88,9 +93,15 @@ def _field(source: Any, name: str) -> Any:
 
 
 def parse_header(source: Any) -> BlockHeader:
-    """Read an ``eth_getBlockBy*`` result."""
-    bloom = source.get("logsBloom") if isinstance(source, Mapping) else None
-    base_fee = source.get("baseFeePerGas") if isinstance(source, Mapping) else None
+    """Read an ``eth_getBlockBy*`` result.
+
+    Raises:
+        Inconsistent: it is no header.
+    """
+    if not isinstance(source, Mapping):
+        raise Inconsistent(f"Expected a header, got {str(source)[:40]!r}.")
+    bloom, base_fee = source.get("logsBloom"), source.get("baseFeePerGas")
+    root, transactions = source.get("receiptsRoot"), source.get("transactions")
     return BlockHeader(
         number=hex_int(_field(source, "number")),
         hash=hex_bytes(_field(source, "hash"), 32),
@@ -99,14 +110,22 @@ def parse_header(source: Any) -> BlockHeader:
         logs_bloom=hex_bytes(bloom, 256) if bloom else None,
         base_fee_wei=hex_int(base_fee) if base_fee else 0,
         gas_limit=hex_int(_field(source, "gasLimit")),
+        receipts_root=hex_bytes(root, 32) if root else None,
+        transactions=transactions if isinstance(transactions, list) else None,
     )
 
 
 def parse_log(source: Any) -> RawLog:
-    """Read one element of an ``eth_getLogs`` result."""
+    """Read one element of an ``eth_getLogs`` result.
+
+    Raises:
+        Inconsistent: it is no log of a mined block, or one that a reorganisation removed.
+    """
     topics = _field(source, "topics")
     if not isinstance(topics, list) or len(topics) > 4:
         raise Inconsistent("A log has at most four topics.")
+    if source.get("removed"):
+        raise Inconsistent("A log is marked as removed by a reorganisation.")
     return RawLog(
         block_number=hex_int(_field(source, "blockNumber")),
         block_hash=hex_bytes(_field(source, "blockHash"), 32),

@@ -108,6 +108,9 @@ CACHES: dict[str, dict[str, Any]] = {
 
 # --- Chain ----------------------------------------------------------------------
 RPC_URL = ENV.rpc_url
+RPC_URLS = ENV.rpc_urls
+CHAIN_VERIFY_RECEIPTS = ENV.chain_verify_receipts
+CHAIN_VERIFY_HEADERS = ENV.chain_verify_headers
 RPC_URL_SECOND = ENV.rpc_url_second
 CHAIN_ID = ENV.chain_id
 ALTHING_DEPLOYMENT = (

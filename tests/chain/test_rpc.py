@@ -26,7 +26,7 @@ from chain.rpc import (
 )
 from chain.rpc.send_errors import SendOutcome, send_outcome
 from chain.rpc.types import BlockHeader, hex_bytes, hex_int, parse_header, parse_log
-from chain.rpc.validation import bloom_bits, bloom_may_hold
+from chain.rpc.validation import bloom_mask, bloom_may_hold
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,19 @@ class Script:
         self.sent: list[Any] = []
 
     def send(self, body: bytes, *, timeout_s: float | None = None) -> bytes:
-        self.sent.append(orjson.loads(body))
+        request = orjson.loads(body)
+        self.sent.append(request)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        if isinstance(answer, bytes):
+            return answer
+        # Written with ids 0, 1, ...: the client counts on from its last request.
+        first = request[0]["id"] if isinstance(request, list) else request["id"]
+        for item in answer if isinstance(answer, list) else [answer]:
+            if isinstance(item, dict) and isinstance(item.get("id"), int):
+                item["id"] += first
+        return orjson.dumps(answer)
 
     def close(self) -> None:
         pass
@@ -77,7 +85,7 @@ TWO = [Call("a"), Call("b")]
         ([ok(0, 1), ok(0, 2)], Inconsistent),
         ([ok(0, 1), ok(7, 2)], Inconsistent),
         ([ok(0, 1), "x"], Inconsistent),
-        ({"error": {"code": -32600, "message": "batches are not supported"}}, Permanent),
+        ({"error": {"code": -32600, "message": "invalid request"}}, Permanent),
         ("text", Inconsistent),
         (b"{half", Transient),
     ],
@@ -106,6 +114,15 @@ def test_passing_failures_of_reads_are_tried_again_and_sends_never() -> None:
     with pytest.raises(Transient):
         RpcClient(script).send_raw(b"\x02")
     assert len(script.sent) == 1
+
+
+def test_a_node_that_takes_no_batches_is_asked_one_by_one() -> None:
+    refusal = {"id": None, "error": {"code": -32600, "message": "batches are not supported"}}
+    script = Script(refusal, ok(0, 7), ok(0, 8), ok(0, 9))
+    client = RpcClient(script, retries=0)
+    assert client.batch(TWO) == [7, 8]
+    assert client.batch(TWO[:1]) == [9]
+    assert [isinstance(sent, list) for sent in script.sent] == [True, False, False, False]
 
 
 def test_large_batches_are_split() -> None:
@@ -138,8 +155,7 @@ def test_parsers_raise_inconsistent_and_nothing_else(value: Any) -> None:
 def test_a_bloom_never_denies_what_was_put_in(items: list[bytes], other: bytes) -> None:
     bits = 0
     for item in items:
-        for bit in bloom_bits(item):
-            bits |= 1 << bit
+        bits |= bloom_mask(item)
     bloom = bits.to_bytes(256, "big")
     assert all(bloom_may_hold(bloom, item) for item in items)
     if not items:
