@@ -181,10 +181,17 @@ class ContractCodec:
             AbiUnknown: no such event.
             AbiInvalid: the log does not fit it.
         """
-        codec = self.events.get(topics[0]) if topics else None
-        if codec is None:
-            raise AbiUnknown(f"No event with topic 0x{topics[0].hex() if topics else ''}.")
+        if not topics:
+            raise AbiUnknown("An anonymous log.")
+        codec = self.event_by_topic(topics[0])
         return codec.name, codec.decode(topics, data)
+
+    def event_by_topic(self, topic0: bytes) -> EventCodec:
+        """Raises AbiUnknown when the contract has no such event."""
+        codec = self.events.get(topic0)
+        if codec is None:
+            raise AbiUnknown(f"No event with topic 0x{topic0.hex()}.")
+        return codec
 
     def function(self, name: str, args: Sequence[Any] | None = None) -> FunctionCodec:
         """A function by name or full signature; overloads are told apart by ``args``.

@@ -12,8 +12,9 @@ Logs say which keys to re-read; they are never summed into balances or voting po
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+import msgspec
 from django.db.models import Model
 
 from chain.rpc.types import BlockHeader
@@ -25,8 +26,10 @@ __all__ = [
     "ETH_BALANCE",
     "BlockHeader",
     "DecodedLog",
+    "LogPlace",
     "Projector",
     "Read",
+    "RowProjector",
     "register_projector",
     "registered_projectors",
 ]
@@ -35,8 +38,7 @@ __all__ = [
 ETH_BALANCE = "eth_getBalance"
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedLog:
+class DecodedLog(msgspec.Struct, frozen=True, gc=False):
     """An event with its arguments: ints, bytes, 20-byte addresses, text that never fails.
 
     ``contract`` is the name of the ABI it was read by, ``address`` (20 bytes) who emitted it.
@@ -54,6 +56,14 @@ class DecodedLog:
     contract: str
     event: str
     args: dict[str, Any]
+
+
+class LogPlace(NamedTuple):
+    """Where a log stands on the chain; ``timestamp`` of its block, Unix seconds."""
+
+    block_number: int
+    log_index: int
+    timestamp: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,9 @@ class Projector(ABC):
     models: tuple[type[Model], ...] = ()
     #: Names of projectors that must run before this one (its rows refer to theirs).
     depends_on: tuple[str, ...] = ()
+    #: (contract, event) of logs that only say "read this key again": they are not kept in the
+    #: key's history, so ``history.logs()`` never gives them; ``history.last_log`` counts them.
+    touch_only: frozenset[tuple[str, str]] = frozenset()
 
     def keys_of(self, log: DecodedLog) -> list[str]:
         """The keys a log touches, each once. Override it where they need the emitter's address."""
@@ -89,7 +102,8 @@ class Projector(ABC):
         return ()
 
     def due_keys(self, *, block: BlockHeader) -> Iterable[str]:
-        """Keys to recompute at ``block`` by time alone. Asked at every block: one cheap query."""
+        """Keys that fell due by time alone, at ``block`` or before. Asked at the end of every
+        batch, so it must be one cheap query."""
         return ()
 
     def reads(self, *, keys: list[str], block: BlockHeader) -> Iterable[Read]:
@@ -99,6 +113,35 @@ class Projector(ABC):
     @abstractmethod
     def recompute(self, *, key: str, history: "History") -> None:
         """Write the key's rows from its canonical history; delete them if it has none."""
+
+    def recompute_many(self, histories: Mapping[str, "History"]) -> None:
+        """Recompute many keys, in their order. Override it where one statement can write them
+        all."""
+        for key, history in histories.items():
+            self.recompute(key=key, history=history)
+
+
+class RowProjector(Projector):
+    """A table in which a log has rows of its own that depend on nothing else: it needs no keys.
+
+    The rows are written with the log, and deleted when its block leaves the chain. Subclass it,
+    set ``name``, ``model`` and ``row_events``, and say which rows a log has.
+    """
+
+    #: The table. It needs ``number_column``, and nothing else may write it.
+    model: ClassVar[type[Model]]
+    row_events: ClassVar[frozenset[tuple[str, str]]]
+    #: The column with the number of the log's block.
+    number_column: ClassVar[str] = "block_number"
+    events: Mapping[tuple[str, str], Callable[[dict[str, Any]], Iterable[str]]] = {}
+
+    @abstractmethod
+    def rows(self, log: DecodedLog) -> Iterable[tuple[Any, ...]]:
+        """The log's rows, each with the values of ``model``'s fields in their order, less an
+        automatic id."""
+
+    def recompute(self, *, key: str, history: "History") -> None:
+        raise NotImplementedError(f"{self.name} has rows, not keys.")
 
 
 _registry: dict[str, Projector] = {}

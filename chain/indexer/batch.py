@@ -1,29 +1,21 @@
 """A batch: everything one commit stores, fetched and decoded before its transaction opens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from chain import conf
-from chain.contracts import codec_load
 from chain.decoding import AbiError
+from chain.indexer.dispatch import Dispatch, Route
 from chain.indexer.planner import Position
-from chain.projections import DecodedLog, registered_projectors
+from chain.projections import DecodedLog, LogPlace, registered_projectors
 from chain.rpc.types import BlockHeader, RawLog
-from chain.watch import watch_current, watched_contracts
+from chain.watch import watch_current
 
 #: Keys by projector name, in the order their logs came.
 Touched = dict[str, list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedLog:
-    """A raw log with what it was decoded to; ``decoded`` is None where it could not be."""
-
-    raw: RawLog
-    block_timestamp: int
-    contract: str
-    decoded: DecodedLog | None
-    undecoded_reason: str = ""
+#: By projector name: keys in the order their logs came, each with its newest log.
+Places = dict[str, dict[str, LogPlace]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,58 +32,140 @@ class StoredRead:
 
 
 @dataclass(slots=True)
+class Logs:
+    """Logs made ready for their tables.
+
+    ``rows`` are rows of ``chain.models.Log``; ``keys`` are (projector, key, block number, log
+    index, block hash) of logs in a key's history; ``projected`` holds the rows that row projectors
+    make of them.
+    """
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    keys: list[tuple[str, str, int, int, bytes]] = field(default_factory=list)
+    places: Places = field(default_factory=dict)
+    projected: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Batch:
-    """What one commit stores. It builds on ``base`` and ends at ``end``."""
+    """What one commit stores. It builds on ``base`` and ends at ``end``.
+
+    With an ``ancestor`` the blocks between it and ``base`` are left first: they are no longer the
+    chain. ``settled`` says that every touched key is recomputed at ``end``; while far behind, the
+    last batch of a catch-up does that for all before it.
+    """
 
     base: Position
     end: BlockHeader
     head: BlockHeader
     finalized_number: int
     blocks: Sequence[BlockHeader]
-    logs: Sequence[IndexedLog] = ()
+    logs: Logs = field(default_factory=Logs)
     touched: Touched = field(default_factory=dict)
     reads: Sequence[StoredRead] = ()
     window_blocks: int | None = None
     complaint: str = ""
+    settled: bool = True
+    ancestor: BlockHeader | None = None
+    #: Keys touched in the blocks from ``kept_from`` to the ancestor, which stay.
+    kept: Places = field(default_factory=dict)
+    kept_from: int = 0
+    #: The reads could not be made at ``end``: the next batch makes them.
+    read_later: bool = False
     #: Which added contracts its logs were fetched for (``WatchList.digest``).
     watch_digest: bytes = field(default_factory=lambda: watch_current().digest)
 
-
-def log_index(raw: RawLog, timestamp: int) -> IndexedLog:
-    """Decode one raw log of a contract that batches follow."""
-    return log_read(raw, timestamp, watched_contracts()[raw.address])
-
-
-def log_read(raw: RawLog, timestamp: int, name: str) -> IndexedLog:
-    """Decode one raw log by an ABI's name. What cannot be decoded is kept, with the reason."""
-    try:
-        event, args = codec_load(name).event_decode(raw.topics, raw.data)
-    except AbiError as error:
-        return IndexedLog(raw, timestamp, name, None, f"{error.code}: {error.detail}")
-    decoded = DecodedLog(
-        chain_id=conf.chain_id(),
-        block_number=raw.block_number,
-        block_hash=raw.block_hash,
-        block_timestamp=timestamp,
-        transaction_hash=raw.transaction_hash,
-        log_index=raw.log_index,
-        address=raw.address,
-        contract=name,
-        event=event,
-        args=args,
-    )
-    return IndexedLog(raw, timestamp, name, decoded)
+    @property
+    def projected_number(self) -> int | None:
+        """Up to where keys are as the chain has them; None where that does not change."""
+        moves = self.ancestor is not None or self.end.number != self.base.number
+        if not (self.settled and moves):
+            return None
+        return self.end.number - 1 if self.read_later else self.end.number
 
 
-def touched_collect(logs: Iterable[IndexedLog], end: BlockHeader) -> Touched:
-    """All keys to recompute at ``end``: those of the logs and those linked to them, then those
+def logs_collect(raw_logs: Iterable[RawLog], times: Mapping[int, int], dispatch: Dispatch) -> Logs:
+    """Decode logs and make them ready. ``times`` are the timestamps of blocks by number.
+
+    What cannot be decoded is kept, with the reason.
+    """
+    chain_id = conf.chain_id()
+    found = Logs()
+    write = found.rows.append
+    for raw in raw_logs:
+        timestamp = times[raw.block_number]
+        event = reason = ""
+        try:
+            route = dispatch.route(raw.address, raw.topics)
+            args = route.codec.decode(raw.topics, raw.data)
+        except AbiError as error:
+            contract, reason = dispatch.contract(raw.address), f"{error.code}: {error.detail}"
+        else:
+            contract, event = route.contract, route.codec.name
+            log = DecodedLog(
+                chain_id,
+                raw.block_number,
+                raw.block_hash,
+                timestamp,
+                raw.transaction_hash,
+                raw.log_index,
+                raw.address,
+                contract,
+                event,
+                args,
+            )
+            log_route(found, route, log)
+        write(
+            (
+                chain_id,
+                raw.block_number,
+                raw.block_hash,
+                timestamp,
+                raw.transaction_hash,
+                raw.transaction_index,
+                raw.log_index,
+                raw.address,
+                b"".join(raw.topics),
+                raw.data,
+                contract,
+                event,
+                reason,
+                True,
+            )
+        )
+    return found
+
+
+def log_route(found: Logs, route: Route, log: DecodedLog) -> None:
+    """Note what one decoded log touches and makes."""
+    for projector, rows_of in route.rows:
+        found.projected.setdefault(projector, []).extend(rows_of(log))
+    place = LogPlace(log.block_number, log.log_index, log.block_timestamp)
+    for projector, keys_of, kept in route.touches:
+        places = found.places.setdefault(projector, {})
+        for key in keys_of(log):
+            if kept and places.get(key) is not place:
+                found.keys.append((projector, key, place[0], place[1], log.block_hash))
+            places[key] = place
+
+
+def touched_collect(touched: Touched, end: BlockHeader) -> Touched:
+    """All keys to recompute at ``end``: those that logs touched, those linked to them, and those
     due by time."""
-    decoded = [log.decoded for log in logs if log.decoded is not None]
-    touched: Touched = {}
+    collected: Touched = {}
     for projector in registered_projectors():
-        keys = [key for log in decoded for key in projector.keys_of(log)]
-        keys += projector.keys_linked(keys=list(dict.fromkeys(keys)), block=end)
+        keys = list(touched.get(projector.name, ()))
+        keys += projector.keys_linked(keys=keys, block=end)
         keys += projector.due_keys(block=end)
         if keys:
-            touched[projector.name] = list(dict.fromkeys(keys))
-    return touched
+            collected[projector.name] = list(dict.fromkeys(keys))
+    return collected
+
+
+def touched_union(*parts: Mapping[str, Iterable[str]]) -> Touched:
+    """Keys by projector, each once, in the order of the parts."""
+    union: dict[str, dict[str, None]] = {}
+    for part in parts:
+        for projector, keys in part.items():
+            union.setdefault(projector, {}).update(dict.fromkeys(keys))
+    return {projector: list(keys) for projector, keys in union.items()}

@@ -11,13 +11,14 @@ from django.db import transaction
 
 from chain import clock, conf
 from chain.indexer import writer
-from chain.indexer.batch import Batch, StoredRead
+from chain.indexer.batch import Batch, StoredRead, touched_union
 from chain.indexer.planner import Position
 from chain.indexer.project import keys_recompute
 from chain.indexer.reads import ReadRequest
 from chain.models import Cursor
 from chain.rpc.client import RpcClient
 from chain.rpc.types import BlockHeader
+from chain.watch import watch_roll_back
 
 
 class CursorMoved(Exception):
@@ -99,20 +100,47 @@ def batch_commit(batch: Batch) -> int:
     """
     with transaction.atomic():
         cursor = cursor_lock(batch.base, watch_digest=batch.watch_digest)
+        if batch.ancestor is not None:
+            branch_leave(batch)
+        start = (batch.ancestor or batch.base).number
         writer.blocks_write(batch.blocks)
         writer.logs_write(batch.logs)
         writer.reads_write(batch.reads)
-        writer.touches_write(batch.touched, batch.end)
-        count = keys_recompute(batch.touched, requests=[_request(read) for read in batch.reads])
+        writer.touches_write(
+            batch.touched,
+            batch.logs.places,
+            from_number=min(start + 1, batch.end.number),
+            block=batch.end,
+        )
+        count = 0
+        if batch.settled:
+            requests = [_request(read) for read in batch.reads]
+            count = keys_recompute(batch.touched, block=batch.end, requests=requests)
         cursor_move(
             cursor,
             to=batch.end,
             head=batch.head,
             finalized_number=batch.finalized_number,
+            projected_number=batch.projected_number,
             window_blocks=batch.window_blocks,
             error=batch.complaint,
         )
     return count
+
+
+def branch_leave(batch: Batch) -> None:
+    """Take back what lies above the batch's ancestor. The caller holds the cursor's lock."""
+    ancestor = batch.ancestor
+    if ancestor is None:
+        raise ValueError("The batch leaves no branch.")
+    watch_roll_back(number=ancestor.number, hash=ancestor.hash)
+    writer.rows_orphan(above=ancestor.number)
+    # Blocks of a batch that ends above the ancestor were touched as of its end, which is gone:
+    # those up to the ancestor are said again, as of the ancestor.
+    writer.blocks_write([ancestor])
+    writer.touches_write(
+        touched_union(batch.kept), batch.kept, from_number=batch.kept_from, block=ancestor
+    )
 
 
 def _request(read: StoredRead) -> ReadRequest:
@@ -125,6 +153,7 @@ def cursor_move(
     to: BlockHeader,
     head: BlockHeader,
     finalized_number: int,
+    projected_number: int | None = None,
     window_blocks: int | None = None,
     error: str = "",
 ) -> None:
@@ -144,6 +173,9 @@ def cursor_move(
         head_timestamp=max(head.timestamp, to.timestamp),
         # What was final stays final, whatever a lagging node says.
         finalized_number=max(cursor.finalized_number, finalized_number),
+        projected_number=(
+            cursor.projected_number if projected_number is None else projected_number
+        ),
         window_blocks=window_blocks or cursor.window_blocks,
         indexed_at=moment,
         seen_at=moment,

@@ -1,25 +1,31 @@
 """From the node to a batch: everything is fetched before the transaction opens, so that a slow
 node never holds a lock and a lying one never reaches the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from chain import conf
 from chain.finality import finality
-from chain.indexer.batch import Batch, StoredRead, Touched, log_index, touched_collect
-from chain.indexer.planner import Observation, Position, Window, window_grow
-from chain.indexer.reads import ReadRequest, read_request
+from chain.indexer.batch import (
+    Batch,
+    Logs,
+    StoredRead,
+    Touched,
+    logs_collect,
+    touched_collect,
+    touched_union,
+)
+from chain.indexer.dispatch import Dispatch
+from chain.indexer.planner import Observation, Position
+from chain.indexer.reads import ReadRequest, requests_of
 from chain.projections import registered_projectors
 from chain.rpc.client import Call, RpcClient
-from chain.rpc.errors import (
-    ContractReverted,
-    Inconsistent,
-    Permanent,
-    RpcError,
-    StateUnavailable,
-)
-from chain.rpc.types import BlockHeader, RawLog, hex_bytes, hex_int, parse_receipt
+from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
+from chain.rpc.multicall import multicall
+from chain.rpc.types import BlockHeader, RawLog, parse_receipt
 from chain.rpc.validation import bloom_may_hold_any, check_block_logs
-from chain.watch import watched_contracts
+from chain.watch import watch_current, watched_contracts
 
 
 def observe(client: RpcClient, *, position: Position, ahead: int) -> Observation:
@@ -45,31 +51,90 @@ def observe(client: RpcClient, *, position: Position, ahead: int) -> Observation
     return Observation(headers[0], head, final.number, following, final.complaint)
 
 
-def batch_of_block(
-    client: RpcClient, *, base: Position, block: BlockHeader, seen: Observation
+def batch_of_blocks(
+    client: RpcClient,
+    *,
+    base: Position,
+    blocks: Sequence[BlockHeader],
+    seen: Observation,
+    pending: Mapping[str, Sequence[str]] | None = None,
+    ancestor: BlockHeader | None = None,
 ) -> Batch:
-    """Fetch one block of the hot lane, by its hash.
+    """Fetch blocks of the hot lane, each by its hash and each the child of the one before.
+
+    ``pending`` are keys that wait to be recomputed. With an ``ancestor`` the blocks follow it,
+    and those above it up to ``base`` are left; there may be none yet on the new branch.
 
     Raises:
-        RpcError: BlockUnknown when the node left the block meanwhile.
+        RpcError: BlockUnknown when the node left a block meanwhile.
     """
-    logs = block_logs(client, block, list(watched_contracts()))
-    return _batch(client, base=base, end=block, blocks=[block], raw_logs=logs, seen=seen)
+    contracts = watched_contracts()
+    raw_logs: list[RawLog] = []
+    for block in blocks:
+        raw_logs += block_logs(client, block, list(contracts))
+    times = {block.number: block.timestamp for block in blocks}
+    end = blocks[-1] if blocks else ancestor
+    if end is None:
+        raise ValueError("A batch needs a block to end at.")
+    batch = Batch(
+        base=base,
+        end=end,
+        head=seen.head,
+        finalized_number=seen.finalized_number,
+        complaint=seen.complaint,
+        blocks=blocks,
+        logs=logs_collect(raw_logs, times, Dispatch(contracts)),
+        ancestor=ancestor,
+    )
+    batch_settle(client, batch, pending=pending or {}, finalized_number=seen.finalized_number)
+    return batch
+
+
+def batch_settle(
+    client: RpcClient,
+    batch: Batch,
+    *,
+    pending: Mapping[str, Sequence[str]],
+    finalized_number: int,
+) -> None:
+    """Choose the keys to recompute at the batch's end, and read what they need there.
+
+    Raises:
+        RpcError
+    """
+    touched = touched_union(pending, batch.logs.places)
+    batch.touched = touched_collect(touched, batch.end)
+    batch.reads = reads_make(
+        client,
+        requests=reads_wanted(batch.touched, batch.end),
+        at=batch.end,
+        finalized_number=finalized_number,
+    )
+    batch.settled = True
 
 
 def batch_of_window(
-    client: RpcClient, *, base: Position, window: Window, window_blocks: int, seen: Observation
+    *,
+    base: Position,
+    blocks: Sequence[BlockHeader],
+    logs: Logs,
+    seen: Observation,
+    window_blocks: int,
 ) -> Batch:
-    """Fetch final blocks by number; only the headers of blocks with logs are kept.
-
-    Raises:
-        RpcError: RangeTooLarge asks for a smaller window.
-    """
-    addresses = list(watched_contracts())
-    blocks, logs = window_logs(client, window.first.number, window.end, addresses)
-    batch = _batch(client, base=base, end=blocks[-1], blocks=blocks, raw_logs=logs, seen=seen)
-    batch.window_blocks = window_grow(window_blocks)
-    return batch
+    """A batch of final blocks whose keys are recomputed later; see ``chain.indexer.backfill``."""
+    return Batch(
+        base=base,
+        end=blocks[-1],
+        head=seen.head,
+        finalized_number=seen.finalized_number,
+        complaint=seen.complaint,
+        blocks=blocks,
+        logs=logs,
+        touched=touched_union(logs.places),
+        window_blocks=window_blocks,
+        settled=False,
+        watch_digest=watch_current().digest,
+    )
 
 
 def block_logs(client: RpcClient, block: BlockHeader, addresses: Sequence[bytes]) -> list[RawLog]:
@@ -90,19 +155,20 @@ def block_logs(client: RpcClient, block: BlockHeader, addresses: Sequence[bytes]
 def window_logs(
     client: RpcClient, start: int, end: int, addresses: Sequence[bytes]
 ) -> tuple[list[BlockHeader], list[RawLog]]:
-    """The logs of ``addresses`` in final blocks ``start``..``end``, and the headers of the blocks
-    with logs and of ``end``, each checked against the other.
+    """The logs of ``addresses`` in final blocks ``start``..``end``, and the headers of these two
+    and of all with logs, each checked against the other.
 
     Raises:
         RpcError: RangeTooLarge asks for fewer blocks.
     """
     logs = client.logs_of_range(start, end, addresses)
-    numbers = sorted({log.block_number for log in logs} | {end})
+    by_block = {number: list(part) for number, part in groupby(logs, attrgetter("block_number"))}
+    numbers = sorted(by_block.keys() | {start, end})
     blocks: list[BlockHeader] = []
     for number, header in zip(numbers, client.headers(numbers), strict=True):
         if header is None:
             raise Inconsistent(f"The node has logs of block {number} but not the block.")
-        check_block_logs(header, [log for log in logs if log.block_number == number])
+        check_block_logs(header, by_block.get(number, []))
         blocks.append(header)
     return blocks, logs
 
@@ -126,45 +192,21 @@ def _check_really_empty(client: RpcClient, block: BlockHeader, addresses: Sequen
             raise Inconsistent(f"The node hid logs of block {block.number}.")
 
 
-def _batch(
-    client: RpcClient,
-    *,
-    base: Position,
-    end: BlockHeader,
-    blocks: Sequence[BlockHeader],
-    raw_logs: Sequence[RawLog],
-    seen: Observation,
-) -> Batch:
-    times = {block.number: block.timestamp for block in blocks}
-    logs = [log_index(raw, times[raw.block_number]) for raw in raw_logs]
-    touched = touched_collect(logs, end)
-    reads = reads_make(client, requests=reads_wanted(touched, end), at=end, seen=seen)
-    return Batch(
-        base=base,
-        end=end,
-        head=seen.head,
-        finalized_number=seen.finalized_number,
-        complaint=seen.complaint,
-        blocks=blocks,
-        logs=logs,
-        touched=touched,
-        reads=reads,
-    )
-
-
 def reads_wanted(touched: Touched, end: BlockHeader) -> list[ReadRequest]:
     """What the projectors want read for their touched keys, each read once."""
-    wanted: dict[tuple[bytes, bytes], ReadRequest] = {}
+    wanted: dict[ReadRequest, None] = {}
     for projector in registered_projectors():
-        keys = touched.get(projector.name)
-        for read in projector.reads(keys=keys, block=end) if keys else ():
-            request = read_request(read)
-            wanted[(request.address, request.calldata)] = request
-    return list(wanted.values())
+        keys = touched.get(projector.name, [])
+        wanted.update(dict.fromkeys(requests_of(projector, keys, end)))
+    return list(wanted)
 
 
 def reads_make(
-    client: RpcClient, *, requests: Sequence[ReadRequest], at: BlockHeader, seen: Observation
+    client: RpcClient,
+    *,
+    requests: Sequence[ReadRequest],
+    at: BlockHeader,
+    finalized_number: int,
 ) -> list[StoredRead]:
     """Make reads at a block's hash.
 
@@ -180,34 +222,27 @@ def reads_make(
     try:
         return _reads_at(client, requests, at)
     except StateUnavailable:
-        if seen.finalized_number <= at.number:
+        if finalized_number <= at.number:
             raise
-        return _reads_at(client, requests, client.header(seen.finalized_number))
+        return _reads_at(client, requests, client.header(finalized_number))
 
 
 def _reads_at(
     client: RpcClient, requests: Sequence[ReadRequest], at: BlockHeader
 ) -> list[StoredRead]:
-    results = client.batch([request.call(at.hash) for request in requests])
-    reads: list[StoredRead] = []
-    for request, result in zip(requests, results, strict=True):
-        if isinstance(result, ContractReverted):
-            ok, value = False, result.data
-        elif isinstance(result, RpcError):
-            raise result
-        elif request.codec is None:
-            ok, value = True, hex_int(result).to_bytes(32, "big")
-        else:
-            ok, value = True, hex_bytes(result)
-        reads.append(
-            StoredRead(
-                request.address,
-                request.calldata,
-                request.calldata_hash,
-                at.number,
-                at.hash,
-                ok,
-                value,
-            )
+    calls = [
+        (request.address, None if request.codec is None else request.calldata)
+        for request in requests
+    ]
+    return [
+        StoredRead(
+            request.address,
+            request.calldata,
+            request.calldata_hash,
+            at.number,
+            at.hash,
+            ok,
+            value,
         )
-    return reads
+        for request, (ok, value) in zip(requests, multicall(client, calls, at.hash), strict=True)
+    ]

@@ -14,9 +14,10 @@ from django.db import transaction
 
 from chain import conf
 from chain.indexer import fetch, writer
-from chain.indexer.batch import Batch, Touched, log_read
+from chain.indexer.batch import Batch, Touched, logs_collect
 from chain.indexer.commit import CursorMoved, batch_commit, cursor_lock
-from chain.indexer.planner import Observation, Position, window_grow, window_shrink
+from chain.indexer.dispatch import Dispatch
+from chain.indexer.planner import Position, window_grow, window_shrink
 from chain.models import Block, Cursor, LogKey, WatchedContract
 from chain.projections import registered_projectors
 from chain.rpc.client import RpcClient
@@ -121,7 +122,8 @@ def _logs_store(
     needed = [block for block in blocks if block.number in numbers]
     _blocks_compare(row, needed)
     writer.blocks_write(needed)
-    writer.logs_write([log_read(raw, times[raw.block_number], row.abi) for raw in raw_logs])
+    dispatch = Dispatch({bytes(row.address): row.abi})
+    writer.logs_write(logs_collect(raw_logs, times, dispatch))
 
 
 def _blocks_compare(row: WatchedContract, blocks: Sequence[BlockHeader]) -> None:
@@ -194,7 +196,7 @@ def _settle(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reached:
         client,
         requests=fetch.reads_wanted(touched, at),
         at=at,
-        seen=Observation(at, head, cursor.finalized_number, ()),
+        finalized_number=cursor.finalized_number,
     )
     reached("join.read")
     # A batch that ends where it began: no block, only what is known of these keys there.

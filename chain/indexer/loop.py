@@ -12,12 +12,13 @@ from chain import clock, conf
 from chain.client import rpc_client
 from chain.deployment import deployment
 from chain.indexer import fetch, planner, writer
+from chain.indexer.backfill import Backfill
 from chain.indexer.commit import CursorMoved, batch_commit, chain_check, cursor_start
 from chain.indexer.join import join_step
 from chain.indexer.reorg import reorg_handle
 from chain.models import Block, Cursor
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import BlockUnknown, Inconsistent, RangeTooLarge
+from chain.rpc.errors import BlockUnknown, Inconsistent
 from chain.watch import watch_refresh
 
 logger = logging.getLogger(__name__)
@@ -95,18 +96,17 @@ class Indexer:
             position=position,
             seen=seen,
             reorg_window=conf.reorg_window(),
-            window_blocks=cursor.window_blocks,
             hash_at_head=self._hash_at(seen.head.number, cursor),
         )
         if isinstance(plan, planner.Idle):
             return self._idle(cursor, stale=plan.stale, complaint=seen.complaint)
         if isinstance(plan, planner.Reorg):
-            event = reorg_handle(self.client, cursor=cursor)
+            event = reorg_handle(self.client, cursor=cursor, seen=seen)
             logger.warning("Reorganisation: %s", event)
             return Step(Outcome.HALTED if event.halted else Outcome.REORGANISED)
         if isinstance(plan, planner.Window):
             return self._window(cursor, plan, seen)
-        return self._hot(position, plan, seen)
+        return self._hot(cursor, plan, seen)
 
     def _hash_at(self, number: int, cursor: Cursor) -> bytes | None:
         if number >= cursor.number:
@@ -123,43 +123,29 @@ class Indexer:
         return Step(Outcome.STALE if stale else Outcome.IDLE)
 
     def _window(self, cursor: Cursor, plan: planner.Window, seen: planner.Observation) -> Step:
-        base = planner.Position(cursor.number, cursor.hash)
+        leg = Backfill(
+            self.client, cursor=cursor, target=plan.end, seen=seen, reached=self._reached
+        )
+        return Step(Outcome.INDEXED, leg.run())
+
+    def _hot(self, cursor: Cursor, plan: planner.Hot, seen: planner.Observation) -> Step:
+        base = planner.Position(cursor.number, bytes(cursor.hash))
         try:
-            batch = fetch.batch_of_window(
+            batch = fetch.batch_of_blocks(
                 self.client,
                 base=base,
-                window=plan,
-                window_blocks=cursor.window_blocks,
+                blocks=plan.blocks,
                 seen=seen,
+                pending=writer.keys_pending(cursor),
             )
-        except RangeTooLarge:
-            smaller = planner.window_shrink(plan.end - cursor.number)
-            Cursor.objects.filter(pk=cursor.pk).update(window_blocks=smaller)
-            if plan.end == cursor.number + 1:
-                raise  # one block cannot be split; the node's limit must change
-            return Step(Outcome.INDEXED)
+        except BlockUnknown:
+            return Step(Outcome.CONTENDED)  # the node left a block meanwhile; look again
         self._reached("fetched")
         batch_commit(batch)
         self._reached("committed")
-        return Step(Outcome.INDEXED, batch.end.number - base.number)
-
-    def _hot(
-        self, position: planner.Position, plan: planner.Hot, seen: planner.Observation
-    ) -> Step:
-        count = 0
-        for block in plan.blocks:
-            try:
-                batch = fetch.batch_of_block(self.client, base=position, block=block, seen=seen)
-            except BlockUnknown:
-                break  # the node left this block meanwhile; the next look finds out
-            self._reached("fetched")
-            batch_commit(batch)
-            self._reached("committed")
-            position = planner.Position(block.number, block.hash)
-            count += 1
-            if block.number % _PRUNE_EVERY == 0:
-                writer.headers_prune(below=block.number - 2 * conf.reorg_window())
-        return Step(Outcome.INDEXED, count)
+        if batch.end.number // _PRUNE_EVERY > base.number // _PRUNE_EVERY:
+            writer.headers_prune(below=batch.end.number - 2 * conf.reorg_window())
+        return Step(Outcome.INDEXED, len(plan.blocks))
 
 
 def error_note(cursor: Cursor, text: str) -> None:

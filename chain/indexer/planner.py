@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from chain.rpc.types import BlockHeader
 
 #: Headers asked for ahead of the cursor while catching up in the hot lane.
-HOT_BATCH_MAX = 20
+HOT_BATCH_MAX = 64
 #: Blocks per eth_getLogs: where a provider's refusals and our growth settle between.
 WINDOW_MAX = 5000
+#: Logs a window should hold: some 15 MB of JSON, and a second's work or less.
+WINDOW_LOGS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,8 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Index blocks ``first.number``..``end`` by number; all are final and deep enough."""
+    """Index the blocks up to ``end`` by number; all are final and deep enough."""
 
-    first: BlockHeader
     end: int
 
 
@@ -70,7 +71,6 @@ def plan(
     position: Position,
     seen: Observation,
     reorg_window: int,
-    window_blocks: int,
     hash_at_head: bytes | None,
 ) -> Plan:
     """Choose the next step.
@@ -90,11 +90,11 @@ def plan(
         return Reorg()
     deep_enough = min(seen.finalized_number, seen.head.number - reorg_window)
     if deep_enough > position.number:
-        return Window(seen.next[0], min(position.number + window_blocks, deep_enough))
-    return Hot(_chained(position.hash, seen.next))
+        return Window(deep_enough)
+    return Hot(chained(position.hash, seen.next))
 
 
-def _chained(parent: bytes, headers: Sequence[BlockHeader]) -> list[BlockHeader]:
+def chained(parent: bytes, headers: Sequence[BlockHeader]) -> list[BlockHeader]:
     """The leading headers that each follow the one before; a reorganisation between two
     answers of the node breaks the chain there, and the next look finds it."""
     chained: list[BlockHeader] = []
@@ -109,6 +109,17 @@ def _chained(parent: bytes, headers: Sequence[BlockHeader]) -> list[BlockHeader]
 def hot_ahead(*, position: int, head: int) -> int:
     """How many headers to ask for after the cursor, given the head last seen."""
     return max(1, min(HOT_BATCH_MAX, head - position))
+
+
+def window_next(window_blocks: int, *, part: int, logs_count: int) -> int:
+    """The window after one that was answered in pieces of ``part`` blocks, with so many logs.
+
+    It follows the logs, not the time: how many there are tells what an answer weighs.
+    """
+    if part < window_blocks // 2:
+        return max(1, part)  # refused as too large
+    wanted = window_blocks * WINDOW_LOGS // max(1, logs_count)
+    return max(1, min(WINDOW_MAX, max(window_blocks // 2, min(wanted, window_blocks * 2))))
 
 
 def window_grow(window_blocks: int) -> int:

@@ -1,18 +1,30 @@
 """Runs projectors over touched keys, in the order they depend on each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from chain.indexer.batch import Touched
-from chain.indexer.history import History, logs_by_key, reads_newest
-from chain.indexer.reads import ReadRequest
-from chain.projections import Projector, registered_projectors
+from chain.indexer.history import (
+    Answer,
+    History,
+    ReadKey,
+    logs_by_key,
+    places_newest,
+    reads_newest,
+    touches_newest,
+)
+from chain.indexer.reads import ReadRequest, requests_of
+from chain.projections import LogPlace, Projector, registered_projectors
+from chain.rpc.types import BlockHeader
 
-#: Keys whose history is loaded by one query.
-KEYS_CHUNK = 200
+#: Keys whose history is loaded at once.
+KEYS_CHUNK = 500
 
 
-def keys_recompute(touched: Touched, *, requests: Sequence[ReadRequest] = ()) -> int:
-    """Recompute all touched keys; return how many. Call it inside the committing transaction.
+def keys_recompute(
+    touched: Touched, *, block: BlockHeader, requests: Sequence[ReadRequest] = ()
+) -> int:
+    """Recompute all touched keys as of ``block``; return how many. Call it inside the committing
+    transaction.
 
     ``requests`` are the reads most likely asked for; their newest answers load in one query.
     """
@@ -20,22 +32,60 @@ def keys_recompute(touched: Touched, *, requests: Sequence[ReadRequest] = ()) ->
     count = 0
     for projector in registered_projectors():
         keys = touched.get(projector.name, [])
-        projector_recompute(projector, keys, known)
+        for chunk in _chunks(keys):
+            histories = histories_load(
+                projector,
+                chunk,
+                blocks=dict.fromkeys(chunk, block),
+                places=places_newest(projector=projector.name, keys=chunk),
+                known=known,
+            )
+            projector.recompute_many(histories)
         count += len(keys)
     return count
 
 
-def projector_recompute(
+def projector_rebuild(
     projector: Projector,
     keys: Sequence[str],
-    known: dict[tuple[bytes, bytes], tuple[bool, bytes, int] | None],
+    places: Mapping[str, LogPlace],
+    at: BlockHeader,
 ) -> None:
-    """Recompute keys of one projector, loading their logs chunk by chunk."""
+    """Recompute keys of one projector as of the blocks that touched them last. ``at`` is the
+    newest block of all, for choosing which reads to load."""
     for chunk in _chunks(keys):
-        logs = logs_by_key(projector=projector.name, keys=chunk)
-        for key in chunk:
-            history = History(projector=projector.name, key=key, batch_logs=logs, known_reads=known)
-            projector.recompute(key=key, history=history)
+        known = reads_newest(requests_of(projector, chunk, at))
+        histories = histories_load(
+            projector,
+            chunk,
+            blocks=touches_newest(projector=projector.name, keys=chunk),
+            places=places,
+            known=known,
+        )
+        projector.recompute_many(histories)
+
+
+def histories_load(
+    projector: Projector,
+    keys: Sequence[str],
+    *,
+    blocks: Mapping[str, BlockHeader],
+    places: Mapping[str, LogPlace],
+    known: dict[ReadKey, Answer | None],
+) -> dict[str, History]:
+    """Histories of some keys, their logs loaded in one query."""
+    logs = logs_by_key(projector=projector.name, keys=keys)
+    return {
+        key: History(
+            projector=projector.name,
+            key=key,
+            batch_logs=logs,
+            known_reads=known,
+            last_log=places.get(key),
+            block=blocks.get(key),
+        )
+        for key in keys
+    }
 
 
 def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,15 +1,15 @@
 """Reads of the chain: what is asked, and what the stored answer means."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from chain.contracts import contract
 from chain.decoding import FunctionCodec
-from chain.projections import ETH_BALANCE, Read
-from chain.rpc.client import BlockRef, Call, block_param, eth_call_request
+from chain.hashing import keccak
+from chain.projections import ETH_BALANCE, Projector, Read
+from chain.rpc.types import BlockHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,6 @@ class ReadRequest:
     calldata: bytes
     calldata_hash: bytes
     codec: FunctionCodec | None
-
-    def call(self, block: BlockRef) -> Call:
-        """The request to a node."""
-        if self.codec is None:
-            return Call("eth_getBalance", (f"0x{self.address.hex()}", block_param(block)))
-        return eth_call_request(self.address, self.calldata, block)
 
     def decode(self, value: bytes) -> Any:
         """The stored bytes as the function's return value; a balance in wei.
@@ -54,3 +48,9 @@ def read_request(read: Read) -> ReadRequest:
     target = contract(read.contract)
     codec = target.codec.function(read.function, read.args)
     return _request(target.address, codec.encode(read.args), codec)
+
+
+def requests_of(projector: Projector, keys: Sequence[str], block: BlockHeader) -> list[ReadRequest]:
+    """What a projector wants read at ``block`` for these keys, each read once."""
+    reads = projector.reads(keys=list(keys), block=block) if keys else ()
+    return list(dict.fromkeys(map(read_request, reads)))

@@ -1,22 +1,40 @@
 """Rebuild projections from stored logs and stored reads alone. No node is asked."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection, transaction
 
 from chain import conf
-from chain.contracts import codec_load
 from chain.decoding import AbiError
-from chain.indexer.history import log_decode
-from chain.indexer.project import projector_recompute
-from chain.models import Cursor, KeyTouch, Log, LogKey
-from chain.projections import Projector, registered_projectors
+from chain.indexer import writer
+from chain.indexer.backfill import gc_paused
+from chain.indexer.batch import Logs, Places, log_route
+from chain.indexer.dispatch import Dispatch
+from chain.indexer.project import projector_rebuild
+from chain.models import Block, Cursor, KeyTouch, Log, LogKey
+from chain.projections import DecodedLog, Projector, RowProjector, registered_projectors
+from chain.rpc.types import BlockHeader
+from chain.tables import rows_insert, rows_read
 
-_CHUNK = 2000
+#: Logs read, decoded and written at once.
+_CHUNK = 20_000
+
+_LOGS = """
+SELECT id, block_number, block_hash, block_timestamp, transaction_hash, log_index, address,
+    topics, data, contract, event, undecoded_reason, canonical
+FROM chain_log WHERE chain_id = {chain_id} AND (block_number, log_index, id) > ({after})
+ORDER BY block_number, log_index, id LIMIT {limit}
+"""
+_LOG_TYPES = (
+    *("bigint", "bigint", "bytea", "bigint", "bytea", "integer", "bytea"),
+    *("bytea", "bytea", "varchar", "varchar", "text", "boolean"),
+)
 
 
 def projections_rebuild(*, names: Sequence[str] = ()) -> dict[str, int]:
-    """Empty the projectors' tables and recompute every key; return the keys per projector.
+    """Empty the projectors' tables and recompute every key; return the keys per projector, for
+    projectors without keys the rows.
 
     One transaction under the cursor's lock: readers see the old tables until the new ones are
     whole, and no block is indexed meanwhile. Keys are derived from the logs anew, so that a
@@ -36,69 +54,120 @@ def projections_rebuild(*, names: Sequence[str] = ()) -> dict[str, int]:
             sql.execute("SET LOCAL statement_timeout = 0")
         list(Cursor.objects.select_for_update().filter(chain_id=conf.chain_id()))
         _tables_empty(chosen)
-        _keys_derive(chosen)
-        return {projector.name: _projector_rebuild(projector) for projector in chosen}
+        with gc_paused():
+            replay = _Replay(chosen)
+            replay.run()
+        return {projector.name: replay.finish(projector) for projector in chosen}
 
 
 def _tables_empty(projectors: Sequence[Projector]) -> None:
     for projector in reversed(projectors):
-        for model in reversed(projector.models):
+        models = (projector.model,) if isinstance(projector, RowProjector) else projector.models
+        for model in reversed(models):
             # Not delete(): Django would cascade into tables people write (comments on a
             # proposal). The database checks the references when the transaction ends.
             rows = model._default_manager.all()
             rows._raw_delete(rows.db)
-
-
-def _keys_derive(projectors: Sequence[Projector]) -> None:
-    chain_id = conf.chain_id()
     names = [projector.name for projector in projectors]
-    LogKey.objects.filter(chain_id=chain_id, projector__in=names).delete()
-    rows: list[LogKey] = []
-    logs = Log.objects.filter(chain_id=chain_id).order_by("pk")
-    for log in logs.iterator(chunk_size=_CHUNK):
-        if not _event_refresh(log):
-            continue
-        decoded = log_decode(log)
-        rows += [
-            LogKey(chain_id=chain_id, projector=projector.name, key=key, log=log)
-            for projector in projectors
-            for key in projector.keys_of(decoded)
-        ]
-        if len(rows) >= _CHUNK:
-            LogKey.objects.bulk_create(rows)
-            rows = []
-    LogKey.objects.bulk_create(rows)
+    keys = LogKey.objects.filter(chain_id=conf.chain_id(), projector__in=names)
+    keys._raw_delete(keys.db)
 
 
-def _event_refresh(log: Log) -> bool:
-    """Decode a log again with today's ABI; store what changed. Whether it decodes."""
-    topics = [log.topics[i : i + 32] for i in range(0, len(log.topics), 32)]
-    try:
-        event, reason = codec_load(log.contract).event_decode(topics, log.data)[0], ""
-    except AbiError as error:
-        event, reason = "", f"{error.code}: {error.detail}"
-    if (event, reason) != (log.event, log.undecoded_reason):
-        log.event, log.undecoded_reason = event, reason
-        log.save(update_fields=["event", "undecoded_reason"])
-    return bool(event)
+class _Replay:
+    """All stored logs, once more, in chain order."""
+
+    def __init__(self, projectors: Sequence[Projector]) -> None:
+        self._chain_id = conf.chain_id()
+        self._projectors = projectors
+        self._dispatch: dict[str, Dispatch] = {}
+        self._places: Places = {}
+        self._rows: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Decode every log; write keys and the rows that depend on one log alone."""
+        after: tuple[int, int, int] = (-1, -1, -1)
+        while True:
+            statement = _LOGS.format(
+                chain_id=self._chain_id, after=", ".join(map(str, after)), limit=_CHUNK
+            )
+            rows = rows_read(statement, _LOG_TYPES)
+            if not rows:
+                return
+            self._chunk(rows)
+            after = (rows[-1][1], rows[-1][5], rows[-1][0])
+
+    def _chunk(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        found, keys = Logs(places=self._places), list[tuple[Any, ...]]()
+        left = Logs()
+        for row in rows:
+            canonical = row[12]
+            into = found if canonical else left
+            self._log(row, into)
+            # A log of a branch that was left keeps its keys: the branch may come back.
+            keys += [(self._chain_id, item[0], item[1], row[0]) for item in into.keys]
+            into.keys.clear()
+        rows_insert(LogKey, keys, fresh=True)
+        writer.rows_project(found.projected)
+        for name, made in found.projected.items():
+            self._rows[name] = self._rows.get(name, 0) + len(made)
+
+    def _log(self, row: tuple[Any, ...], into: Logs) -> None:
+        pk, number, block_hash, timestamp, tx, index, address, topics, data = row[:9]
+        contract, event, reason = row[9:12]
+        words = [topics[i : i + 32] for i in range(0, len(topics), 32)]
+        dispatch = self._dispatch.get(contract)
+        if dispatch is None:
+            dispatch = self._dispatch[contract] = Dispatch(_Any(contract), self._projectors)
+        try:
+            route = dispatch.route(address, words)
+            args = route.codec.decode(words, data)
+        except AbiError as error:
+            self._note(pk, ("", f"{error.code}: {error.detail}"), (event, reason))
+            return
+        name = route.codec.name
+        self._note(pk, (name, ""), (event, reason))
+        log = DecodedLog(
+            self._chain_id, number, block_hash, timestamp, tx, index, address, contract, name, args
+        )
+        log_route(into, route, log)
+
+    @staticmethod
+    def _note(pk: int, decoded: tuple[str, str], stored: tuple[str, str]) -> None:
+        """Store what today's ABI says, where it says something else."""
+        if decoded != stored:
+            Log.objects.filter(pk=pk).update(event=decoded[0], undecoded_reason=decoded[1])
+
+    def finish(self, projector: Projector) -> int:
+        """Recompute every key of a projector, in the order the live index first met them."""
+        if isinstance(projector, RowProjector):
+            return self._rows.get(projector.name, 0)
+        places = self._places.get(projector.name, {})
+        keys = list(dict.fromkeys([*places, *_keys_touched(self._chain_id, projector.name)]))
+        if not keys:
+            return 0
+        newest = Block.objects.filter(chain_id=self._chain_id, canonical=True)
+        row = newest.order_by("-number").first()
+        if row is None:
+            return 0
+        at = BlockHeader(row.number, bytes(row.hash), row.timestamp, bytes(row.parent_hash))
+        projector_rebuild(projector, keys, places, at)
+        return len(keys)
 
 
-def _projector_rebuild(projector: Projector) -> int:
-    keys = keys_ordered(projector.name)
-    projector_recompute(projector, keys, {})
-    return len(keys)
+class _Any(dict[bytes, str]):
+    """Every address emits by one ABI: the stored row says which."""
+
+    def __init__(self, contract: str) -> None:
+        super().__init__()
+        self._contract = contract
+
+    def __missing__(self, address: bytes) -> str:
+        return self._contract
 
 
-def keys_ordered(projector: str) -> list[str]:
-    """All keys with canonical history, in the order the live index first met them."""
-    chain_id = conf.chain_id()
-    first: dict[str, tuple[int, int]] = {}
-    logs = LogKey.objects.filter(chain_id=chain_id, projector=projector, log__canonical=True)
-    for key, number, index in logs.values_list(
-        "key", "log__block_number", "log__log_index"
-    ).order_by("log__block_number", "log__log_index"):
-        first.setdefault(key, (number, index))
-    touches = KeyTouch.objects.filter(chain_id=chain_id, projector=projector, canonical=True)
-    for key, number in touches.values_list("key", "block_number").order_by("block_number", "pk"):
-        first.setdefault(key, (number, 2**31))
-    return sorted(first, key=lambda key: first[key])
+def _keys_touched(chain_id: int, projector: str) -> list[str]:
+    """Keys that no log names: those that fell due, or were linked to one."""
+    touches = KeyTouch.objects.filter(
+        chain_id=chain_id, projector=projector, canonical=True, log_number=None
+    )
+    return list(touches.order_by("block_number", "pk").values_list("key", flat=True))

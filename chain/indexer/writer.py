@@ -1,150 +1,155 @@
-"""The one place that writes indexed rows. Every insert is an upsert on the row's place in the
-chain: a block left by one reorganisation and taken back by the next keeps its rows."""
+"""Writes what a batch holds. Raw rows are added and marked, never changed, never deleted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from chain import conf
-from chain.indexer.batch import IndexedLog, StoredRead, Touched
-from chain.models import Block, ChainRead, KeyTouch, Log, LogKey
-from chain.projections import registered_projectors
+from chain.indexer.batch import Logs, Places, StoredRead, Touched
+from chain.models import Block, ChainRead, Cursor, KeyTouch, Log
+from chain.projections import RowProjector, registered_projectors
 from chain.rpc.types import BlockHeader
+from chain.tables import rows_insert
 
-#: Rows per statement.
-CHUNK = 2000
+_KEYS_INSERT = """
+INSERT INTO chain_logkey (chain_id, projector, key, log_id)
+SELECT log.chain_id, item.projector, item.key, log.id
+FROM unnest(%s::varchar[], %s::varchar[], %s::bigint[], %s::integer[], %s::bytea[])
+    AS item (projector, key, block_number, log_index, block_hash)
+JOIN chain_log AS log ON log.chain_id = %s AND log.block_number = item.block_number
+    AND log.log_index = item.log_index AND log.block_hash = item.block_hash
+ON CONFLICT DO NOTHING
+"""
 
 
 def blocks_write(blocks: Iterable[BlockHeader]) -> None:
     """Store headers as canonical."""
     chain_id = conf.chain_id()
-    Block.objects.bulk_create(
-        [
-            Block(
-                chain_id=chain_id,
-                number=block.number,
-                hash=block.hash,
-                parent_hash=block.parent_hash,
-                timestamp=block.timestamp,
-            )
-            for block in blocks
-        ],
-        batch_size=CHUNK,
-        update_conflicts=True,
-        unique_fields=["chain_id", "hash"],
-        update_fields=["canonical"],
-    )
-
-
-def logs_write(logs: Sequence[IndexedLog]) -> None:
-    """Store raw logs as canonical, with the projection keys they touch."""
-    if not logs:
-        return
-    rows = Log.objects.bulk_create(
-        [_log_row(log) for log in logs],
-        batch_size=CHUNK,
-        update_conflicts=True,
-        unique_fields=["chain_id", "block_hash", "log_index"],
-        update_fields=["canonical"],
-    )
-    chain_id = conf.chain_id()
-    LogKey.objects.bulk_create(
-        [
-            LogKey(chain_id=chain_id, projector=projector.name, key=key, log=row)
-            for row, log in zip(rows, logs, strict=True)
-            if log.decoded is not None
-            for projector in registered_projectors()
-            for key in projector.keys_of(log.decoded)
-        ],
-        batch_size=CHUNK,
-        ignore_conflicts=True,
-    )
-
-
-def _log_row(log: IndexedLog) -> Log:
-    raw = log.raw
-    return Log(
-        chain_id=conf.chain_id(),
-        block_number=raw.block_number,
-        block_hash=raw.block_hash,
-        block_timestamp=log.block_timestamp,
-        transaction_hash=raw.transaction_hash,
-        transaction_index=raw.transaction_index,
-        log_index=raw.log_index,
-        address=raw.address,
-        topics=b"".join(raw.topics),
-        data=raw.data,
-        contract=log.contract,
-        event=log.decoded.event if log.decoded else "",
-        undecoded_reason=log.undecoded_reason,
-    )
-
-
-def touches_write(touched: Touched, block: BlockHeader) -> None:
-    """Store that these keys were recomputed at ``block``."""
-    chain_id = conf.chain_id()
     rows = [
-        KeyTouch(
-            chain_id=chain_id,
-            projector=projector,
-            key=key,
-            block_number=block.number,
-            block_hash=block.hash,
+        (chain_id, block.number, block.hash, block.parent_hash, block.timestamp, True)
+        for block in blocks
+    ]
+    rows_insert(Block, rows, unique=("chain_id", "hash"), update=("canonical",))
+
+
+def logs_write(logs: Logs) -> None:
+    """Store raw logs as canonical, the keys whose history they belong to, and the rows that row
+    projectors make of them."""
+    if not logs.rows:
+        return
+    chain_id = conf.chain_id()
+    numbers = [row[1] for row in (logs.rows[0], logs.rows[-1])]
+    # A block left and met again has its logs already, marked as no longer canonical.
+    known = Log.objects.filter(
+        chain_id=chain_id, block_number__gte=numbers[0], block_number__lte=numbers[1]
+    )
+    rows_insert(
+        Log,
+        logs.rows,
+        unique=("chain_id", "block_number", "log_index", "block_hash"),
+        update=("canonical",),
+        fresh=not known.exists(),
+    )
+    if logs.keys:
+        with connection.cursor() as cursor:
+            columns = [list(column) for column in zip(*logs.keys, strict=True)]
+            cursor.execute(_KEYS_INSERT, [*columns, chain_id])
+    rows_project(logs.projected)
+
+
+def rows_project(projected: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
+    """Write the rows that row projectors made, which are new with their logs."""
+    for projector in registered_projectors():
+        if isinstance(projector, RowProjector):
+            rows_insert(projector.model, projected.get(projector.name, ()), fresh=True)
+
+
+def touches_write(
+    touched: Mapping[str, Iterable[str]], places: Places, *, from_number: int, block: BlockHeader
+) -> None:
+    """Store that these keys were touched in ``from_number``..``block``, and by which newest log."""
+    chain_id = conf.chain_id()
+    nowhere = (None, None, None)
+    rows = [
+        (
+            *(chain_id, projector, key, from_number, block.number, block.hash),
+            *places.get(projector, {}).get(key, nowhere),
+            True,
         )
         for projector, keys in touched.items()
         for key in keys
     ]
-    if rows:
-        KeyTouch.objects.bulk_create(
-            rows,
-            batch_size=CHUNK,
-            update_conflicts=True,
-            unique_fields=["chain_id", "projector", "key", "block_hash"],
-            update_fields=["canonical"],
-        )
+    rows_insert(
+        KeyTouch,
+        rows,
+        unique=("chain_id", "projector", "key", "block_number", "block_hash"),
+        update=("canonical",),
+    )
 
 
 def reads_write(reads: Sequence[StoredRead]) -> None:
     """Store reads as canonical. The same read at the same block has the same answer."""
-    if not reads:
-        return
     chain_id = conf.chain_id()
-    ChainRead.objects.bulk_create(
-        [
-            ChainRead(
-                chain_id=chain_id,
-                address=read.address,
-                calldata=read.calldata,
-                calldata_hash=read.calldata_hash,
-                block_number=read.block_number,
-                block_hash=read.block_hash,
-                ok=read.ok,
-                value=read.value,
-            )
-            for read in reads
-        ],
-        batch_size=CHUNK,
-        update_conflicts=True,
-        unique_fields=["chain_id", "address", "calldata_hash", "block_hash"],
-        update_fields=["canonical"],
+    rows = [
+        (
+            chain_id,
+            read.address,
+            read.calldata,
+            read.calldata_hash,
+            read.block_number,
+            read.block_hash,
+            read.ok,
+            read.value,
+            True,
+        )
+        for read in reads
+    ]
+    rows_insert(
+        ChainRead,
+        rows,
+        unique=("chain_id", "address", "calldata_hash", "block_hash"),
+        update=("canonical",),
     )
 
 
-def rows_orphan(*, above: int) -> Touched:
-    """Mark everything above a block number as non-canonical; return the keys it touched."""
+def rows_orphan(*, above: int) -> None:
+    """Mark everything above a block number as no longer canonical, and delete the rows that row
+    projectors made of it."""
     chain_id = conf.chain_id()
-    touches = KeyTouch.objects.filter(chain_id=chain_id, canonical=True, block_number__gt=above)
-    touched: Touched = {}
-    for projector, key in (
-        touches.order_by("block_number", "pk").values_list("projector", "key").iterator()
-    ):
-        touched.setdefault(projector, []).append(key)
-    touches.update(canonical=False)
-    for model, column in ((Log, "block_number"), (ChainRead, "block_number"), (Block, "number")):
-        model.objects.filter(chain_id=chain_id, canonical=True, **{f"{column}__gt": above}).update(
+    for projector in registered_projectors():
+        if isinstance(projector, RowProjector):
+            rows = projector.model._default_manager.filter(
+                **{f"{projector.number_column}__gt": above}
+            )
+            rows._raw_delete(rows.db)
+    for model in (KeyTouch, Log, ChainRead):
+        model.objects.filter(chain_id=chain_id, canonical=True, block_number__gt=above).update(
             canonical=False
         )
-    return {projector: list(dict.fromkeys(keys)) for projector, keys in touched.items()}
+    Block.objects.filter(chain_id=chain_id, canonical=True, number__gt=above).update(
+        canonical=False
+    )
+
+
+def keys_touched(*, above: int) -> Touched:
+    """Keys with a canonical touch above a block, in the order they were touched."""
+    rows = (
+        KeyTouch.objects.filter(chain_id=conf.chain_id(), canonical=True, block_number__gt=above)
+        .order_by("block_number", "pk")
+        .values_list("projector", "key")
+    )
+    touched: dict[str, dict[str, None]] = {}
+    for projector, key in rows.iterator():
+        touched.setdefault(projector, {})[key] = None
+    return {projector: list(keys) for projector, keys in touched.items()}
+
+
+def keys_pending(cursor: Cursor) -> Touched:
+    """Keys that were touched but not recomputed yet: a catch-up was cut short."""
+    if cursor.projected_number >= cursor.number:
+        return {}
+    return keys_touched(above=cursor.projected_number)
 
 
 def headers_prune(*, below: int) -> int:

@@ -58,8 +58,10 @@ class Log(models.Model):
 
     class Meta:
         constraints = [
+            # The number comes first, so that new rows go to the end of the index.
             models.UniqueConstraint(
-                fields=["chain_id", "block_hash", "log_index"], name="chain_log_place"
+                fields=["chain_id", "block_number", "log_index", "block_hash"],
+                name="chain_log_place",
             ),
             models.UniqueConstraint(
                 fields=["chain_id", "block_number", "log_index"],
@@ -68,9 +70,10 @@ class Log(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["chain_id", "transaction_hash"], name="chain_log_tx"),
             models.Index(
-                fields=["chain_id", "contract", "event", "block_number"], name="chain_log_event"
+                fields=["chain_id", "block_number"],
+                condition=models.Q(event=""),
+                name="chain_log_undecoded",
             ),
         ]
         triggers = [
@@ -86,7 +89,10 @@ class Log(models.Model):
 
 
 class LogKey(models.Model):
-    """Which projection key a log touches. Written by chain.indexer, from the log alone."""
+    """A log in the history of a projection's key. Written by chain.indexer, from the log alone.
+
+    Logs that only say "read this key again" (``Projector.touch_only``) have no row.
+    """
 
     chain_id = models.BigIntegerField()
     projector = models.CharField(max_length=100)
@@ -106,23 +112,29 @@ class LogKey(models.Model):
 
 
 class KeyTouch(models.Model):
-    """At which block a key was recomputed. Written by chain.indexer, append-only.
+    """Which keys were recomputed as of which block. Written by chain.indexer, append-only.
 
-    It holds what logs alone do not say (keys that fell due by time), so that a
-    rebuild gives every key the same "as of" block as the live index did.
+    The row covers the blocks from ``from_number`` to ``block_number``. It holds what stored logs
+    alone do not say (keys that fell due by time), so that a rebuild gives every key the same "as
+    of" block as the live index did, and where the newest log was that touched the key.
     """
 
     chain_id = models.BigIntegerField()
     projector = models.CharField(max_length=100)
     key = models.CharField(max_length=300)
+    from_number = models.BigIntegerField()
     block_number = models.BigIntegerField()
     block_hash = Hash32Field()
+    log_number = models.BigIntegerField(null=True, help_text="Null: touched by time, not by a log.")
+    log_index = models.IntegerField(null=True)
+    log_timestamp = models.BigIntegerField(null=True, help_text="Unix seconds.")
     canonical = models.BooleanField(default=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["chain_id", "projector", "key", "block_hash"], name="chain_touch_once"
+                fields=["chain_id", "projector", "key", "block_number", "block_hash"],
+                name="chain_touch_once",
             ),
         ]
         indexes = [
@@ -196,6 +208,10 @@ class Cursor(models.Model):
     finalized_number = models.BigIntegerField(default=0)
     head_number = models.BigIntegerField(default=0)
     head_timestamp = models.BigIntegerField(default=0, help_text="Unix seconds.")
+    projected_number = models.BigIntegerField(
+        default=0,
+        help_text="Keys touched after this block wait for the end of a catch-up to be recomputed.",
+    )
     window_blocks = models.IntegerField(
         default=500, help_text="Blocks per eth_getLogs in the finalized lane; adapts."
     )

@@ -1,7 +1,26 @@
-from django.db import migrations
+import django.db.models.deletion
+from django.db import migrations, models
+
+import chain.fields
 
 
 class Migration(migrations.Migration):
     dependencies = [("governance", "0001_initial")]
 
-    operations = []
+    operations = [
+        migrations.RemoveField(model_name="delegate", name="first_changed_block"),
+        migrations.AlterField(
+            model_name="vote",
+            name="proposal",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="votes",
+                to="governance.proposal",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="vote", name="voter", field=chain.fields.AddressField(editable=True)
+        ),
+    ]

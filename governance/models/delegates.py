@@ -14,9 +14,8 @@ class Delegate(models.Model):
 
     address = AddressField(primary_key=True)
     power_wei = Uint256Field(default=0, db_index=True)
-    #: Holders with a balance who delegate to this account, itself included.
+    #: Holders who delegate to this account, itself included.
     delegators_count = models.PositiveIntegerField(default=0)
-    first_changed_block = models.PositiveBigIntegerField()
     last_changed_block = models.PositiveBigIntegerField()
     last_changed_at = models.DateTimeField()
 

@@ -184,12 +184,21 @@ class ProposalAction(models.Model):
 class Vote(models.Model):
     """One vote log. A voter who splits power has several rows for one proposal.
 
-    Written only by the projector ``governance.votes``. ``support`` is what the log says: 0
-    against, 1 for, 2 abstain, 255 fractional; the three amounts say how the weight was split.
+    Written only by the projector ``governance.votes``, together with the log: while the index
+    catches up, a vote may stand here before its proposal does. ``support`` is what the log says:
+    0 against, 1 for, 2 abstain, 255 fractional; the three amounts say how the weight was split.
     """
 
-    proposal = models.ForeignKey(Proposal, on_delete=models.CASCADE, related_name="votes")
-    voter = AddressField(db_index=True)
+    # No constraint and no index of its own: the log vouches for the proposal, and the unique
+    # constraint below begins with it.
+    proposal = models.ForeignKey(
+        Proposal,
+        on_delete=models.DO_NOTHING,
+        related_name="votes",
+        db_constraint=False,
+        db_index=False,
+    )
+    voter = AddressField()
     support = models.PositiveSmallIntegerField()
     weight_wei = Uint256Field()
     for_wei = Uint256Field(default=0)

@@ -7,11 +7,14 @@ drift; several indexers have shown negative power that way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.db.models import Count, Model
+
 from chain.addresses import ZERO_ADDRESS
-from chain.projections import BlockHeader, DecodedLog, History, Projector, Read
+from chain.projections import BlockHeader, History, Projector, Read
+from chain.tables import fields_of, rows_insert
 from governance.models import Delegate, Holder
 from governance.projectors.times import moment
 
@@ -43,6 +46,8 @@ class HolderProjector(Projector):
 
     name = "governance.holders"
     models = (Holder,)
+    # A transfer says that two balances changed; what they are now, the chain says.
+    touch_only = frozenset({(TOKEN, "Transfer")})
     events = {
         (TOKEN, "Transfer"): _transfer_keys,
         (TOKEN, "DelegateChanged"): _delegator_keys,
@@ -56,31 +61,49 @@ class HolderProjector(Projector):
 
     def recompute(self, *, key: str, history: History) -> None:
         """Rebuild one holder."""
-        address = bytes.fromhex(key)
-        logs = history.logs()
-        if not logs:
-            Holder.objects.filter(address=address).delete()
-            return
-        delegate = history.read(Read(TOKEN, "delegates", (address,)))
-        delegations = [log for log in logs if log.event == "DelegateChanged"]
-        last = delegations[-1] if delegations else None
-        Holder.objects.update_or_create(
-            address=address,
-            defaults={
-                "balance_wei": history.read(Read(TOKEN, "balanceOf", (address,))) or 0,
-                "delegate": None if delegate in (None, ZERO_ADDRESS) else delegate,
-                "delegated_at": moment(last.block_timestamp) if last else None,
-                "delegated_block": last.block_number if last else None,
-                "last_changed_block": logs[-1].block_number,
-            },
-        )
+        self.recompute_many({key: history})
+
+    def recompute_many(self, histories: Mapping[str, History]) -> None:
+        """Rebuild some holders."""
+        rows = [_holder_row(bytes.fromhex(key), history) for key, history in histories.items()]
+        rows_replace(Holder, histories, [row for row in rows if row is not None])
+
+
+def _holder_row(address: bytes, history: History) -> tuple[Any, ...] | None:
+    newest = history.last_log
+    if newest is None:
+        return None
+    delegate = history.read(Read(TOKEN, "delegates", (address,)))
+    delegations = history.logs("DelegateChanged")
+    last = delegations[-1] if delegations else None
+    return (
+        address,
+        history.read(Read(TOKEN, "balanceOf", (address,))) or 0,
+        None if delegate in (None, ZERO_ADDRESS) else delegate,
+        moment(last.block_timestamp) if last else None,
+        last.block_number if last else None,
+        newest.block_number,
+    )
+
+
+def rows_replace(
+    model: type[Model], histories: Mapping[str, History], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Write accounts' rows, and delete those of accounts that have no history left."""
+    gone = {bytes.fromhex(key) for key in histories} - {row[0] for row in rows}
+    if gone:
+        model._default_manager.filter(address__in=gone).delete()
+    columns = [field.column for field in fields_of(model)]
+    rows_insert(model, rows, unique=("address",), update=columns[1:])
 
 
 class DelegateProjector(Projector):
     """Writes Delegate. Keys: the delegate's address, hex."""
 
     name = "governance.delegates"
+    depends_on = ("governance.holders",)
     models = (Delegate,)
+    touch_only = frozenset({(TOKEN, "DelegateVotesChanged"), (TOKEN, "DelegateChanged")})
     events = {
         (TOKEN, "DelegateVotesChanged"): _power_keys,
         (TOKEN, "DelegateChanged"): _delegates_keys,
@@ -93,31 +116,27 @@ class DelegateProjector(Projector):
 
     def recompute(self, *, key: str, history: History) -> None:
         """Rebuild one delegate."""
-        address = bytes.fromhex(key)
-        logs = history.logs()
-        if not logs:
-            Delegate.objects.filter(address=address).delete()
-            return
-        Delegate.objects.update_or_create(
-            address=address,
-            defaults={
-                "power_wei": history.read(Read(TOKEN, "getVotes", (address,))) or 0,
-                "delegators_count": len(_delegators(address, logs)),
-                "first_changed_block": logs[0].block_number,
-                "last_changed_block": logs[-1].block_number,
-                "last_changed_at": moment(logs[-1].block_timestamp),
-            },
+        self.recompute_many({key: history})
+
+    def recompute_many(self, histories: Mapping[str, History]) -> None:
+        """Rebuild some delegates."""
+        accounts = [bytes.fromhex(key) for key in histories]
+        counted = (
+            Holder.objects.filter(delegate__in=accounts)
+            .values_list("delegate")
+            .annotate(holders=Count("pk"))
+            .order_by()
         )
-
-
-def _delegators(address: bytes, logs: list[DecodedLog]) -> set[bytes]:
-    """Who delegates to ``address`` after its logs: the last word of each delegator counts."""
-    found: set[bytes] = set()
-    for log in logs:
-        if log.event != "DelegateChanged":
-            continue
-        if log.args["toDelegate"] == address:
-            found.add(log.args["delegator"])
-        else:
-            found.discard(log.args["delegator"])
-    return found
+        delegators = dict(counted)
+        rows = [
+            (
+                address,
+                history.read(Read(TOKEN, "getVotes", (address,))) or 0,
+                delegators.get(address, 0),
+                history.last_log.block_number,
+                moment(history.last_log.timestamp),
+            )
+            for address, history in zip(accounts, histories.values(), strict=True)
+            if history.last_log is not None
+        ]
+        rows_replace(Delegate, histories, rows)

@@ -33,6 +33,8 @@ class ProposalProjector(Projector):
     name = "governance.proposals"
     depends_on = ("governance.settings", "network.parameters")
     models = (ProposalAction, Proposal)
+    # A vote says that the tally changed; what it is now, proposalVotes() says.
+    touch_only = frozenset({(GOVERNOR, "VoteCast"), (GOVERNOR, "VoteCastWithParams")})
     events = {
         (GOVERNOR, event): _proposal_key
         for event in (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chain.projections import DecodedLog, History, Projector
-from governance.models import Proposal, Vote
+from chain.projections import DecodedLog, RowProjector
+from governance.models import Vote
 from governance.projectors.times import moment
 
 GOVERNOR = "AlthingGovernor"
@@ -14,49 +14,35 @@ GOVERNOR = "AlthingGovernor"
 SUPPORT_FRACTIONAL = 255
 
 
-def _vote_key(args: dict[str, Any]) -> Iterable[str]:
-    return (f"{args['proposalId']}:{args['voter'].hex()}",)
-
-
-class VoteProjector(Projector):
-    """Writes Vote. Keys: ``<proposal id>:<voter hex>``."""
+class VoteProjector(RowProjector):
+    """Writes Vote, a row per vote log."""
 
     name = "governance.votes"
     depends_on = ("governance.proposals",)
-    models = (Vote,)
-    events = {
-        (GOVERNOR, "VoteCast"): _vote_key,
-        (GOVERNOR, "VoteCastWithParams"): _vote_key,
-    }
+    model = Vote
+    row_events = frozenset({(GOVERNOR, "VoteCast"), (GOVERNOR, "VoteCastWithParams")})
 
-    def recompute(self, *, key: str, history: History) -> None:
-        """Rebuild one voter's votes on one proposal."""
-        proposal_id, _, voter = key.partition(":")
-        Vote.objects.filter(proposal_id=int(proposal_id), voter=bytes.fromhex(voter)).delete()
-        if not Proposal.objects.filter(proposal_id=int(proposal_id)).exists():
-            return  # its creation left the chain, and so did every vote on it
-        Vote.objects.bulk_create(_vote_row(log) for log in history.logs())
-
-
-def _vote_row(log: DecodedLog) -> Vote:
-    args = log.args
-    params = bytes(args.get("params", b""))
-    against, in_favour, abstain = vote_split(args["support"], args["weight"], params)
-    return Vote(
-        proposal_id=args["proposalId"],
-        voter=args["voter"],
-        support=args["support"],
-        weight_wei=args["weight"],
-        for_wei=in_favour,
-        against_wei=against,
-        abstain_wei=abstain,
-        reason=args["reason"],
-        params=params,
-        block_number=log.block_number,
-        log_index=log.log_index,
-        tx=log.transaction_hash,
-        voted_at=moment(log.block_timestamp),
-    )
+    def rows(self, log: DecodedLog) -> Iterable[tuple[Any, ...]]:
+        """The vote as its log says it."""
+        args = log.args
+        params = args.get("params", b"")
+        support, weight = args["support"], args["weight"]
+        against, in_favour, abstain = vote_split(support, weight, params)
+        yield (
+            args["proposalId"],
+            args["voter"],
+            support,
+            weight,
+            in_favour,
+            against,
+            abstain,
+            args["reason"],
+            params,
+            log.block_number,
+            log.log_index,
+            log.transaction_hash,
+            moment(log.block_timestamp),
+        )
 
 
 def vote_split(support: int, weight_wei: int, params: bytes) -> tuple[int, int, int]:

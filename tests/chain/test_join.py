@@ -254,7 +254,7 @@ def test_a_batch_fetched_before_a_contract_joined_is_refused(
     cursor = Cursor.objects.get()
     position = Position(cursor.number, bytes(cursor.hash))
     seen = fetch.observe(client, position=position, ahead=1)
-    stale = fetch.batch_of_block(client, base=position, block=seen.next[0], seen=seen)
+    stale = fetch.batch_of_blocks(client, base=position, blocks=[seen.next[0]], seen=seen)
     assert not stale.logs
     follow()
     assert Indexer(client).join_step()

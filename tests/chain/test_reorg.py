@@ -161,7 +161,9 @@ def test_due_touches_of_lost_blocks_are_recomputed(
     rpc("evm_increaseTime", 7)
     rpc("anvil_mine", "0x2")
     index_until_head()
-    assert HolderRow.objects.get(address=ADA.hex()).as_of == as_of
+    # What was read in the lost block is read again on the branch that took its place.
+    head = client.header("latest").number
+    assert HolderRow.objects.get(address=ADA.hex()).as_of == head
     assert KeyTouch.objects.filter(canonical=False).exists()
     assert ChainRead.objects.filter(canonical=False).exists()
 
@@ -174,8 +176,8 @@ def test_a_block_taken_back_after_being_left_keeps_its_rows(
     row = Block.objects.order_by("-number").first()
     assert row is not None
     before = (Log.objects.count(), LogKey.objects.count(), canonical_digest())
-    touched = writer.rows_orphan(above=row.number - 1)
-    assert "test.holders" in touched
+    assert "test.holders" in writer.keys_touched(above=row.number - 1)
+    writer.rows_orphan(above=row.number - 1)
     parent = Block.objects.get(number=row.number - 1)
     Cursor.objects.update(number=parent.number, hash=parent.hash)
     index_until_head()
@@ -281,19 +283,19 @@ def test_rebuild_gives_identical_tables_with_no_node(
     holders: HolderProjector, client: RpcClient, treasurer: Wallet, rpc: Any, settings: Any
 ) -> None:
     busy_chain(holders, client, treasurer, rpc)
-    before = holder_digest()
-    assert len({row[-2] for row in before}) > 2, "as-of blocks differ"
+    before = holder_digest(as_of=True)
+    assert HolderRow.objects.values("as_of").distinct().count() > 1, "as-of blocks differ"
     settings.RPC_URL = "http://127.0.0.1:9"
     with pytest.raises(Transient):
         index_until_head()
     HolderRow.objects.update(transfers=0, balance_wei=None)
     out = StringIO()
     call_command("rebuild_projections", stdout=out)
-    assert holder_digest() == before
+    assert holder_digest(as_of=True) == before
     assert "test.holders" in out.getvalue()
     HolderRow.objects.all().delete()
     call_command("rebuild_projections", "--projector", "test.holders", stdout=out)
-    assert holder_digest() == before
+    assert holder_digest(as_of=True) == before
 
 
 def test_rebuild_of_an_unknown_projector_is_refused(holders: HolderProjector) -> None:
@@ -356,10 +358,10 @@ def test_planner_follows_only_headers_that_chain() -> None:
 
     seen = Observation(header(5), header(9), 3, [header(6), header(7), header(8, parent=99)])
     here = Position(5, header(5).hash)
-    common: dict[str, Any] = {"window_blocks": 100, "hash_at_head": None, "position": here}
+    common: dict[str, Any] = {"hash_at_head": None, "position": here}
     found = plan(seen=seen, reorg_window=8, **common)
     assert isinstance(found, Hot)
     assert [block.number for block in found.blocks] == [6, 7]
     far = Observation(header(5), header(200), 190, [header(6)])
     window = plan(seen=far, reorg_window=20, **common)
-    assert window == Window(header(6), 105)
+    assert window == Window(180)

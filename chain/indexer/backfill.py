@@ -1,0 +1,167 @@
+"""The finalized lane: windows of blocks by number, fetched side by side, committed in order.
+
+While one window is written, the next ones are on their way. Keys are not recomputed window by
+window but once, at the end of the catch-up: what a balance was in between nobody will ask.
+"""
+
+import gc
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from chain.indexer import writer
+from chain.indexer.batch import logs_collect
+from chain.indexer.commit import batch_commit
+from chain.indexer.dispatch import Dispatch
+from chain.indexer.fetch import batch_of_window, batch_settle, window_logs
+from chain.indexer.planner import Observation, Position, window_next
+from chain.models import Cursor
+from chain.rpc.client import RpcClient
+from chain.rpc.errors import Inconsistent, RangeTooLarge
+from chain.rpc.types import BlockHeader, RawLog
+from chain.watch import watched_contracts
+
+#: Windows fetched at the same time, and held ready at most.
+FETCHERS = 2
+AHEAD = 3
+#: Windows committed before the indexer looks at the chain again.
+WINDOWS_MAX = 32
+#: Blocks after which keys are recomputed although the catch-up has not ended: the pages of a
+#: service that has years to catch up with show something meanwhile.
+SETTLE_EVERY = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The blocks ``start``..``end`` as the node gave them; ``headers`` are those of the first, the
+    last and all with logs. ``part`` is the size of the pieces it took, where it took several."""
+
+    start: int
+    end: int
+    headers: Sequence[BlockHeader]
+    raw_logs: Sequence[RawLog]
+    part: int
+
+
+def window_fetch(client: RpcClient, start: int, end: int, addresses: Sequence[bytes]) -> Fetched:
+    """Fetch one window, in halves where the node finds it too large.
+
+    Raises:
+        RpcError: RangeTooLarge where one block is too large already.
+    """
+    try:
+        headers, raw_logs = window_logs(client, start, end, addresses)
+    except RangeTooLarge:
+        if start == end:
+            raise  # one block cannot be split; the node's limit must change
+        middle = (start + end) // 2
+        left = window_fetch(client, start, middle, addresses)
+        right = window_fetch(client, middle + 1, end, addresses)
+        return Fetched(
+            start,
+            end,
+            [*left.headers, *right.headers],
+            [*left.raw_logs, *right.raw_logs],
+            min(left.part, right.part),
+        )
+    return Fetched(start, end, headers, raw_logs, end - start + 1)
+
+
+class Backfill:
+    """One leg of a catch-up: up to ``WINDOWS_MAX`` windows, to ``target`` at most.
+
+    ``reached`` is told the name of each point where a crash is interesting (for tests).
+    """
+
+    def __init__(
+        self,
+        client: RpcClient,
+        *,
+        cursor: Cursor,
+        target: int,
+        seen: Observation,
+        reached: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._seen = seen
+        self._target = target
+        self._reached = reached
+        self._window = cursor.window_blocks
+        self._position = Position(cursor.number, bytes(cursor.hash))
+        self._projected = cursor.projected_number
+        self._contracts: Mapping[bytes, str] = watched_contracts()
+        self._dispatch = Dispatch(self._contracts)
+
+    def run(self) -> int:
+        """Index; return the number of blocks. What is committed stays, whatever comes after.
+
+        Raises:
+            RpcError, CursorMoved
+        """
+        first = self._position.number
+        with ThreadPoolExecutor(max_workers=FETCHERS, thread_name_prefix="backfill") as pool:
+            try:
+                with gc_paused():
+                    for fetched in self._windows(pool):
+                        self._commit(fetched)
+            finally:
+                # On an error: what has not begun must not begin.
+                pool.shutdown(wait=True, cancel_futures=True)
+        return self._position.number - first
+
+    def _windows(self, pool: ThreadPoolExecutor) -> Iterator[Fetched]:
+        addresses = list(self._contracts)
+        waiting: deque[Future[Fetched]] = deque()
+        start, begun = self._position.number + 1, 0
+        while True:
+            while len(waiting) < AHEAD and begun < WINDOWS_MAX and start <= self._target:
+                end = min(start + self._window - 1, self._target)
+                waiting.append(pool.submit(window_fetch, self._client, start, end, addresses))
+                start, begun = end + 1, begun + 1
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+
+    def _commit(self, fetched: Fetched) -> None:
+        first = fetched.headers[0]
+        if first.number != fetched.start or first.parent_hash != self._position.hash:
+            raise Inconsistent(f"Final block {fetched.start} does not follow the one before it.")
+        times = {header.number: header.timestamp for header in fetched.headers}
+        self._window = window_next(
+            self._window, part=fetched.part, logs_count=len(fetched.raw_logs)
+        )
+        batch = batch_of_window(
+            base=self._position,
+            blocks=fetched.headers,
+            logs=logs_collect(fetched.raw_logs, times, self._dispatch),
+            seen=self._seen,
+            window_blocks=self._window,
+        )
+        if fetched.end == self._target or fetched.end - self._projected >= SETTLE_EVERY:
+            pending = writer.keys_touched(above=self._projected)
+            batch_settle(
+                self._client,
+                batch,
+                pending=pending,
+                finalized_number=self._seen.finalized_number,
+            )
+            self._projected = fetched.end
+        self._reached("fetched")
+        batch_commit(batch)
+        self._reached("committed")
+        self._position = Position(batch.end.number, batch.end.hash)
+
+
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """Without the cycle collector: a window makes a million objects and no cycle, and looking
+    through them again and again takes a fifth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
