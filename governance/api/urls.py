@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from governance.api import discussion, proposing, reads, sending
+from governance.api import discussion, governors, proposing, reads, sending
 
 urlpatterns: list[URLPattern] = [
     path("proposals/", reads.ProposalList.as_view(), name="api-proposals"),
@@ -23,6 +23,23 @@ urlpatterns: list[URLPattern] = [
         name="api-comment-report",
     ),
     path("delegates/", reads.DelegateList.as_view(), name="api-delegates"),
+    path("governors/", governors.GovernorList.as_view(), name="api-governors"),
+    path("governors/<str:address>/", governors.GovernorDetail.as_view(), name="api-governor"),
+    path(
+        "governors/<str:address>/proposals/",
+        governors.GovernorProposalList.as_view(),
+        name="api-governor-proposals",
+    ),
+    path(
+        "governors/<str:address>/proposals/<str:proposal_id>/",
+        governors.GovernorProposalDetail.as_view(),
+        name="api-governor-proposal",
+    ),
+    path(
+        "governors/<str:address>/proposals/<str:proposal_id>/votes/",
+        governors.GovernorVoteList.as_view(),
+        name="api-governor-votes",
+    ),
     path("drafts/", proposing.DraftList.as_view(), name="api-drafts"),
     path("drafts/<uuid:draft_id>/", proposing.DraftDetail.as_view(), name="api-draft"),
     path("transactions/", sending.TransactionList.as_view(), name="api-transactions"),

@@ -13,7 +13,7 @@ from chain.rpc.client import RpcClient
 from chain.watch import WatchRefused, contract_check, contract_unwatch, watch_begin
 from governance.errors import Conflict, InputInvalid, NotFound
 from governance.governors.kinds import ClockMode, GovernorReport
-from governance.governors.report import report_json
+from governance.governors.report import report_json, report_rows
 from governance.models import GovernorAct, IndexedGovernor
 
 NAME_MAX = 100
@@ -175,7 +175,8 @@ def _columns(report: GovernorReport, name: str) -> dict[str, Any]:
         "token_symbol": _plain(token.symbol, 32),
         "token_decimals": token.decimals,
         "creation_block": report.creation_block,
-        "report": report_json(report),
+        # In words too, as they were found: the pages show them without judging anew.
+        "report": report_json(report) | {"words": report_rows(report)},
     }
 
 

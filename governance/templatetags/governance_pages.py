@@ -9,7 +9,8 @@ from typing import Any
 
 from django import template
 
-from governance.models import Proposal
+from chain.formatting import DASH, amount_text, group_digits
+from governance.models import IndexedGovernor, Proposal
 
 register = template.Library()
 
@@ -29,6 +30,19 @@ def percent_bp(share: int | None) -> str:
 def signed_percent(share: int) -> str:
     """Write a change in basis points with its sign: ``3333`` is ``+33.33 %``."""
     return f"+{percent_bp(share)}" if share > 0 else percent_bp(share)
+
+
+@register.filter
+def votes(amount: int | None, governor: IndexedGovernor) -> str:
+    """Write votes of an added governor in whole tokens, or in the smallest unit where its token
+    does not say how many make a whole; a dash for None."""
+    if amount is None:
+        return DASH
+    decimals = governor.token_decimals
+    if decimals is None or decimals > 36:
+        return group_digits(int(amount))
+    symbol = f"\u00a0{governor.token_symbol}" if governor.token_symbol else ""
+    return f"{amount_text(int(amount), decimals=decimals)}{symbol}"
 
 
 @register.filter
