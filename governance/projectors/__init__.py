@@ -2,6 +2,7 @@
 
 from chain.projections import register_projector
 from governance.projectors.delegates import DelegateProjector, HolderProjector
+from governance.projectors.governors import GovernorProposalProjector, GovernorVoteProjector
 from governance.projectors.proposals import ProposalProjector
 from governance.projectors.settings import SettingsProjector
 from governance.projectors.timelock import TimelockProjector
@@ -19,5 +20,7 @@ def register_all() -> None:
         HolderProjector(),
         DelegateProjector(),
         TimelockProjector(),
+        GovernorProposalProjector(),
+        GovernorVoteProjector(),
     ):
         register_projector(projector)
