@@ -73,8 +73,9 @@ class RpcClient(Exchanger):
         self.header_trust = headers or HeaderTrust()
         #: Whether the nodes run calls without ``to``; chain.rpc.multicall finds out.
         self.deployless = True
-        #: Whether they have eth_getBlockReceipts; chain.rpc.proof finds out.
-        self.block_receipts = True
+        #: Whether they have eth_getBlockReceipts: None until chain.rpc.proof has found out. Once
+        #: they had it, refusing it is no longer believed.
+        self.block_receipts: bool | None = None
 
     # --- chain ----------------------------------------------------------------------
 
@@ -89,7 +90,7 @@ class RpcClient(Exchanger):
             Inconsistent: a header is of another block than asked.
         """
         wanted = list(blocks)
-        return self._checked(lambda: self._headers(wanted))
+        return self.checked(lambda: self._headers(wanted))
 
     def _headers(self, wanted: Sequence[BlockRef]) -> list[BlockHeader | None]:
         results = self.batch([header_request(block) for block in wanted])
@@ -120,7 +121,7 @@ class RpcClient(Exchanger):
             check_block_logs(header, logs)
             return logs
 
-        return self._checked(read)
+        return self.checked(read)
 
     def logs_of_range(self, start: int, end: int, addresses: Sequence[bytes]) -> list[RawLog]:
         """All logs of ``addresses`` in blocks ``start``..``end``, both included.
@@ -190,7 +191,7 @@ class RpcClient(Exchanger):
 
     def receipts(self, hashes: Sequence[bytes]) -> list[Receipt | None]:
         """Receipts in the order asked; None for a transaction not (or no longer) mined."""
-        return self._checked(lambda: self._receipts(hashes))
+        return self.checked(lambda: self._receipts(hashes))
 
     def _receipts(self, hashes: Sequence[bytes]) -> list[Receipt | None]:
         results = self.batch(

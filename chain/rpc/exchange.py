@@ -115,8 +115,8 @@ class Exchanger:
         self.pool.failed(provider, error)
         return True
 
-    def _checked(self, work: Callable[[], _Result]) -> _Result:
-        """Do ``work``, whose answers are checked; another node is asked after one that lied."""
+    def checked(self, work: Callable[[], _Result]) -> _Result:
+        """Do ``work``, which checks its answers; another node is asked after one that lied."""
         for left in range(len(self.pool.providers), 0, -1):
             try:
                 return work()

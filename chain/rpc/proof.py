@@ -1,0 +1,126 @@
+"""The logs of one block, proven complete: by one node alone, whatever else it delivers.
+
+Where the chain's header gives its hash and the receipts their root, a node can hide or change
+nothing of a block without being caught. It can still show a block that is not the chain's: only a
+second node, or finality, tells that.
+"""
+
+from collections.abc import Sequence
+
+from chain.rpc.client import Call, RpcClient
+from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
+from chain.rpc.log_page import logs_check
+from chain.rpc.receipts_root import BlockReceipts, receipts_check
+from chain.rpc.types import BlockHeader, RawLog, parse_log
+from chain.rpc.validation import bloom_may_hold_any, check_block_logs
+
+#: Receipts fetched one by one where a node gives no block's at once; above it costs too much.
+SINGLE_RECEIPTS_MAX = 300
+
+
+def block_logs_proven(
+    client: RpcClient, header: BlockHeader, addresses: Sequence[bytes]
+) -> list[RawLog]:
+    """All logs of ``addresses`` in one block, by its hash: none where its bloom names none of
+    them, else equal to what the block's receipts say.
+
+    Raises:
+        BlockUnknown: the node left the block.
+        Inconsistent: the node contradicts itself or the header.
+        RpcError
+    """
+    # A bloom never denies what is there; where the hash is verified, it is the block's own.
+    if not bloom_may_hold_any(header, addresses):
+        return []
+    return client.checked(lambda: _logs_and_receipts(client, header, addresses))
+
+
+def _logs_and_receipts(
+    client: RpcClient, header: BlockHeader, addresses: Sequence[bytes]
+) -> list[RawLog]:
+    with client.pinned():
+        logs, receipts = _fetch(client, header, addresses)
+    logs_check(logs, set(addresses))
+    check_block_logs(header, logs)
+    if receipts is not None:
+        expected = [log for log in receipts.logs if log.address in addresses]
+        if logs != expected:
+            raise Inconsistent(
+                f"The node gives other logs of block {header.number} than its receipts hold.",
+                evidence={"receipts": expected, "logs": logs},
+            )
+    return logs
+
+
+def _fetch(
+    client: RpcClient, header: BlockHeader, addresses: Sequence[bytes]
+) -> tuple[list[RawLog], BlockReceipts | None]:
+    block = f"0x{header.hash.hex()}"
+    query = {"blockHash": block, "address": [f"0x{address.hex()}" for address in addresses]}
+    calls = [Call("eth_getLogs", (query,))]
+    if client.block_receipts is not False:
+        calls.append(_receipts_call(header))
+    results = client.batch(calls)
+    found = results[0]
+    if isinstance(found, RpcError):
+        raise found
+    # null is not []: a node that does not know must not read as "no logs".
+    if not isinstance(found, list):
+        raise Inconsistent("eth_getLogs gave no list.")
+    logs = sorted(map(parse_log, found), key=lambda log: log.log_index)
+    return logs, _receipts(client, header, results[1] if len(results) == 2 else None)
+
+
+def _receipts_call(header: BlockHeader) -> Call:
+    return Call("eth_getBlockReceipts", (f"0x{header.hash.hex()}",))
+
+
+def _receipts(client: RpcClient, header: BlockHeader, source: object) -> BlockReceipts | None:
+    if client.block_receipts is False:
+        return receipts_one_by_one(client, header)
+    if not isinstance(source, RpcError):
+        client.block_receipts = True
+        return receipts_check(header, source)
+    if client.block_receipts or not isinstance(source, Permanent):
+        raise source
+    client.block_receipts = False  # not every node has that method
+    return receipts_one_by_one(client, header)
+
+
+def receipts_of_block(client: RpcClient, header: BlockHeader) -> BlockReceipts | None:
+    """The receipts of one block, checked; None where the node gives none.
+
+    Raises:
+        Inconsistent: they are not that block's.
+        RpcError
+    """
+
+    def read() -> BlockReceipts | None:
+        with client.pinned():
+            asked = client.block_receipts is not False
+            source = client.batch([_receipts_call(header)])[0] if asked else None
+            return _receipts(client, header, source)
+
+    return client.checked(read)
+
+
+def receipts_one_by_one(client: RpcClient, header: BlockHeader) -> BlockReceipts | None:
+    """The receipts of a block's transactions, each by its hash; None where they are unknown, too
+    many, or the node keeps them no longer.
+
+    Raises:
+        Inconsistent: they are not that block's.
+        RpcError
+    """
+    hashes = header.transactions
+    if hashes is None or len(hashes) > SINGLE_RECEIPTS_MAX:
+        return None
+    results = client.batch([Call("eth_getTransactionReceipt", (item,)) for item in hashes])
+    if any(isinstance(result, StateUnavailable) for result in results):
+        return None
+    for result in results:
+        if isinstance(result, RpcError):
+            raise result
+        if result is None:
+            raise Inconsistent(f"A transaction of block {header.number} has no receipt.")
+    return receipts_check(header, results)

@@ -1,0 +1,129 @@
+"""A block's receipts against the root in its header: nothing missing, nothing added or changed.
+
+The root commits to every receipt in order: status, gas, bloom and logs (address, topics, data).
+So a node cannot hide, forge or move a log of a block whose header is proven, however many other
+logs it delivers. Known are types 0 to 4 (EIP-2718, 2930, 1559, 4844, 7702) and OP Stack deposits;
+a block with another type, or of a chain that makes its header otherwise, cannot be proven.
+
+Checked with anvil 1.7: its header hashes and receipt roots are those of Ethereum.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chain.rpc.errors import Inconsistent
+from chain.rpc.rlp_trie import ordered_root, rlp_bytes, rlp_int, rlp_list
+from chain.rpc.types import BlockHeader, RawLog, hex_bytes, hex_int, parse_log
+
+#: EIP-2718 types whose receipt is [status, cumulative gas, bloom, logs].
+_PLAIN_TYPES = frozenset(range(5))
+#: OP Stack deposit; from Canyon on with its nonce and version.
+_DEPOSIT_TYPE = 0x7E
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReceipts:
+    """What the receipts of one block say. ``proven``: by the header's receipts root; else
+    ``reason`` says why they cannot be, and they are only one node's word."""
+
+    logs: tuple[RawLog, ...]
+    proven: bool
+    reason: str = ""
+
+
+def receipts_check(header: BlockHeader, source: Any) -> BlockReceipts:
+    """Check the result of ``eth_getBlockReceipts`` (raw JSON) against the block's header.
+
+    Raises:
+        Inconsistent: they are not the receipts of that block.
+    """
+    if not isinstance(source, list) or not all(isinstance(item, Mapping) for item in source):
+        raise Inconsistent(f"The node has no list of receipts for block {header.number}.")
+    receipts = sorted(source, key=lambda item: hex_int(item.get("transactionIndex")))
+    logs = _places_check(header, receipts)
+    reason = _unprovable(header, receipts)
+    if reason:
+        return BlockReceipts(logs, proven=False, reason=reason)
+    root = ordered_root([receipt_encode(receipt) for receipt in receipts])
+    if root != header.receipts_root:
+        raise Inconsistent(
+            f"The receipts of block {header.number} are not those its header commits to.",
+            evidence={"root of the answer": root.hex(), "header": header},
+        )
+    for index, log in enumerate(logs):
+        if log.log_index != index:
+            raise Inconsistent(f"Log {index} of block {header.number} is given as {log.log_index}.")
+    return BlockReceipts(logs, proven=True)
+
+
+def _unprovable(header: BlockHeader, receipts: Sequence[Mapping[str, Any]]) -> str:
+    if header.receipts_root is None or not header.hash_verified:
+        return "The header's hash cannot be recomputed."
+    for receipt in receipts:
+        kind = _type(receipt)
+        if kind not in _PLAIN_TYPES and kind != _DEPOSIT_TYPE:
+            return f"Receipts of type {kind:#x} are unknown."
+    return ""
+
+
+def _places_check(header: BlockHeader, receipts: Sequence[Mapping[str, Any]]) -> tuple[RawLog, ...]:
+    """Check that receipts and logs are of this block and in one order, and parse the logs."""
+    hashes = header.transactions
+    if hashes is not None and len(hashes) != len(receipts):
+        raise Inconsistent(
+            f"{len(receipts)} receipts for {len(hashes)} transactions of block {header.number}."
+        )
+    logs: list[RawLog] = []
+    for index, receipt in enumerate(receipts):
+        transaction_hash = hex_bytes(receipt.get("transactionHash"), 32)
+        if (
+            hex_int(receipt.get("transactionIndex")) != index
+            or hex_bytes(receipt.get("blockHash"), 32) != header.hash
+            or hex_int(receipt.get("blockNumber")) != header.number
+            or (hashes is not None and hex_bytes(hashes[index], 32) != transaction_hash)
+        ):
+            raise Inconsistent(f"Receipt {index} is not of block {header.number}'s transaction.")
+        if not isinstance(receipt.get("logs"), list):
+            raise Inconsistent("A receipt's logs are a list.")
+        for log in map(parse_log, receipt["logs"]):
+            place = (log.block_hash, log.block_number, log.transaction_hash, log.transaction_index)
+            if place != (header.hash, header.number, transaction_hash, index):
+                raise Inconsistent(f"A log in receipt {index} of block {header.number} is not its.")
+            if logs and log.log_index <= logs[-1].log_index:
+                raise Inconsistent(f"Log indexes of block {header.number} are not in order.")
+            logs.append(log)
+    return tuple(logs)
+
+
+def _type(receipt: Mapping[str, Any]) -> int:
+    kind = receipt.get("type")
+    return 0 if kind is None else hex_int(kind)
+
+
+def receipt_encode(receipt: Mapping[str, Any]) -> bytes:
+    """A receipt as the trie holds it.
+
+    Raises:
+        Inconsistent: a field is malformed.
+    """
+    state = receipt.get("status")
+    fields = [
+        # Before Byzantium (EIP-658) the state's root stood here.
+        rlp_bytes(hex_bytes(receipt.get("root"), 32)) if state is None else rlp_int(hex_int(state)),
+        rlp_int(hex_int(receipt.get("cumulativeGasUsed"))),
+        rlp_bytes(hex_bytes(receipt.get("logsBloom"), 256)),
+        rlp_list(_log_encode(log) for log in receipt["logs"]),
+    ]
+    kind = _type(receipt)
+    if kind == _DEPOSIT_TYPE and receipt.get("depositReceiptVersion") is not None:
+        fields.append(rlp_int(hex_int(receipt.get("depositNonce"))))
+        fields.append(rlp_int(hex_int(receipt["depositReceiptVersion"])))
+    encoded = rlp_list(fields)
+    return bytes((kind,)) + encoded if kind else encoded
+
+
+def _log_encode(log: Mapping[str, Any]) -> bytes:
+    topics = rlp_list(rlp_bytes(hex_bytes(topic, 32)) for topic in log["topics"])
+    address, data = hex_bytes(log["address"], 20), hex_bytes(log["data"])
+    return rlp_list((rlp_bytes(address), topics, rlp_bytes(data)))
