@@ -44,3 +44,20 @@ def transactions_tick() -> None:
         drafts.drafts_expire()
         siwe.challenges_expire(before=clock.now())
         SessionStore.clear_expired()
+
+
+@shared_task
+def reconcile_tick() -> None:
+    """Compare what may still change, and the next part of the rest, with the chain."""
+    from governance.reconcile import ReconcileRefused, Scope, reconcile_run
+
+    try:
+        report = reconcile_run(Scope())
+    except ReconcileRefused as error:
+        # Health says so itself; a halted or catching-up index is compared when it is back.
+        logger.info("Not reconciled: %s (%s)", error.detail, error.code)
+    except RpcError as error:
+        logger.warning("Reconciling: the node: %s (%s)", error.detail, error.code)
+    else:
+        if report.opened:
+            logger.error("%s indexed values differ from the chain; see reconcile.", report.opened)

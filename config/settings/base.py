@@ -181,6 +181,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=2),
         "options": {"queue": "notify", "expires": 4},
     },
+    # A minute: what is open is compared often enough to be acted on, and the rest in turn.
+    "reconcile": {
+        "task": "governance.tasks.reconcile_tick",
+        "schedule": timedelta(seconds=60),
+        "options": {"queue": "notify", "expires": 50},
+    },
 }
 
 # --- API ------------------------------------------------------------------------
