@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from chain.addresses import to_checksum
 from chain.proposal_id import description_hash
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import Inconsistent, RpcError, StateUnavailable
+from chain.rpc.errors import Inconsistent, RpcError, StateUnavailable, WrongChain
 from chain.rpc.types import BlockHeader, hex_bytes
 from governance.governors import details
 from governance.governors.creation import creation_block_find, start_check
@@ -60,6 +60,7 @@ IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca5
 #: ERC-1167: what a minimal proxy's code begins with; the implementation's 20 bytes follow.
 MINIMAL_PROXY = bytes.fromhex("363d3d373d3d3d363d73")
 
+_NEXT_CHAIN = "Give a node of this chain with --rpc, or correct CHAIN_ID."
 _NEXT_UNREACHABLE = "Check the address given with --rpc (or RPC_URL) and that the node runs."
 
 
@@ -107,6 +108,8 @@ def _node_errors() -> Iterator[None]:
     """What the node does wrong, in words for the one who adds a governor."""
     try:
         yield
+    except WrongChain as error:
+        raise ChainWrong(f"{_ended(error)} {_NEXT_CHAIN}") from error
     except Inconsistent as error:
         raise NodeInconsistent(
             f"The node's answers cannot be right: {_ended(error)} Try another node with --rpc."
@@ -129,8 +132,7 @@ def _look(client: RpcClient, address: bytes, chain_id: int) -> Subject:
     served = client.chain_id()
     if served != chain_id:
         raise ChainWrong(
-            f"The node serves chain {served}, this index is of chain {chain_id}. "
-            "Give a node of this chain with --rpc, or set CHAIN_ID.",
+            f"The node serves chain {served}, this index is of chain {chain_id}. {_NEXT_CHAIN}",
             served=served,
             expected=chain_id,
         )

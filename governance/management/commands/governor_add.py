@@ -15,13 +15,16 @@ from chain.addresses import AddressInvalid, parse_address
 from chain.client import rpc_client
 from chain.deployment import DeploymentInvalid, deployment
 from chain.rpc.client import RpcClient
+from chain.rpc.errors import RpcError
 from chain.rpc.transport import HttpTransport
 from chain.watch import WatchRefused
 from governance.errors import GovernanceError
-from governance.governors.errors import GovernorProbeError
+from governance.governors.errors import GovernorProbeError, NodeUnreachable
 from governance.governors.kinds import GovernorReport
 from governance.governors.probe import governor_probe
 from governance.governors.report import report_json, report_lines
+from governance.models import GovernorAct
+from governance.services.governors import governor_add
 
 
 class Command(BaseCommand):
@@ -79,7 +82,7 @@ class Command(BaseCommand):
         if not dry_run:
             outcome = _store(report, name=name, actor=actor)
         if as_json:
-            self._json({**report_json(report), "added": not dry_run})
+            self._json({**report_json(report), "outcome": outcome})
         else:
             self.stdout.write(f"\n{outcome}")
 
@@ -121,10 +124,25 @@ def _client(url: str | None) -> Iterator[RpcClient]:
 
 
 def _store(report: GovernorReport, *, name: str, actor: str) -> str:
-    from governance.services.governors import governor_add
-
-    governor_add(report=report, name=name or report.name, actor=actor)
-    return (
-        f"Added. The indexer takes its logs from RPC_URL, from block {report.creation_block:,} "
-        "on; the pages show it under Governors."
-    )
+    """Store it through the index's own node, and say what that came to."""
+    try:
+        governor = governor_add(report=report, name=name, actor=actor)
+    except RpcError as error:
+        raise NodeUnreachable(
+            f"The index's own node: {error.detail.rstrip('. ')}. Nothing was stored. "
+            "Check RPC_URL, which the indexer follows."
+        ) from error
+    act = GovernorAct.objects.filter(governor=governor.address).first()
+    since = f"from block {report.creation_block:,} on"
+    return {
+        GovernorAct.Act.ADD: f"Added as {governor.name}. The indexer takes its logs {since}.",
+        GovernorAct.Act.UPDATE: (
+            f"It was added before, as {governor.name}; this report has taken the place of the "
+            "old one. To judge its older proposals by it: "
+            "manage.py rebuild_projections --projector governance.governors"
+        ),
+        GovernorAct.Act.RESTORE: (
+            f"It had been removed and is back, as {governor.name}. The indexer goes on where it "
+            "stopped."
+        ),
+    }[GovernorAct.Act(act.act if act else GovernorAct.Act.ADD)]
