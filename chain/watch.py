@@ -44,6 +44,16 @@ class WatchList:
     digest: bytes
     added: Mapping[bytes, str]
 
+    @property
+    def contracts(self) -> Mapping[bytes, str]:
+        """Address (20 bytes) -> name of the ABI in ``chain/abi``: ours, and those added.
+
+        Raises:
+            DeploymentInvalid
+        """
+        ours = deployment().by_address
+        return {**ours, **self.added} if self.added else ours
+
 
 _EMPTY = WatchList(b"", {})
 _lock = Lock()
@@ -86,8 +96,7 @@ def watched_contracts() -> Mapping[bytes, str]:
     Raises:
         DeploymentInvalid
     """
-    added = _current.added
-    return {**deployment().by_address, **added} if added else deployment().by_address
+    return _current.contracts
 
 
 def contract_watch(

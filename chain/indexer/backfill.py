@@ -21,7 +21,7 @@ from chain.models import Cursor
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import Inconsistent, RangeTooLarge
 from chain.rpc.types import BlockHeader, RawLog
-from chain.watch import watched_contracts
+from chain.watch import watch_current
 
 #: Windows fetched at the same time, and held ready at most.
 FETCHERS = 2
@@ -91,7 +91,9 @@ class Backfill:
         self._window = cursor.window_blocks
         self._position = Position(cursor.number, bytes(cursor.hash))
         self._projected = cursor.projected_number
-        self._contracts: Mapping[bytes, str] = watched_contracts()
+        watched = watch_current()
+        self._watch_digest = watched.digest
+        self._contracts: Mapping[bytes, str] = watched.contracts
         self._dispatch = Dispatch(self._contracts)
 
     def run(self) -> int:
@@ -138,6 +140,7 @@ class Backfill:
             logs=logs_collect(fetched.raw_logs, times, self._dispatch),
             seen=self._seen,
             window_blocks=self._window,
+            watch_digest=self._watch_digest,
         )
         if fetched.end == self._target or fetched.end - self._projected >= SETTLE_EVERY:
             pending = writer.keys_touched(above=self._projected)

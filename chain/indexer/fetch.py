@@ -25,7 +25,7 @@ from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
 from chain.rpc.multicall import multicall
 from chain.rpc.types import BlockHeader, RawLog, parse_receipt
 from chain.rpc.validation import bloom_may_hold_any, check_block_logs
-from chain.watch import watch_current, watched_contracts
+from chain.watch import watch_current
 
 
 def observe(client: RpcClient, *, position: Position, ahead: int) -> Observation:
@@ -68,7 +68,8 @@ def batch_of_blocks(
     Raises:
         RpcError: BlockUnknown when the node left a block meanwhile.
     """
-    contracts = watched_contracts()
+    watched = watch_current()
+    contracts = watched.contracts
     raw_logs: list[RawLog] = []
     for block in blocks:
         raw_logs += block_logs(client, block, list(contracts))
@@ -85,6 +86,7 @@ def batch_of_blocks(
         blocks=blocks,
         logs=logs_collect(raw_logs, times, Dispatch(contracts)),
         ancestor=ancestor,
+        watch_digest=watched.digest,
     )
     batch_settle(client, batch, pending=pending or {}, finalized_number=seen.finalized_number)
     return batch
@@ -120,6 +122,7 @@ def batch_of_window(
     logs: Logs,
     seen: Observation,
     window_blocks: int,
+    watch_digest: bytes,
 ) -> Batch:
     """A batch of final blocks whose keys are recomputed later; see ``chain.indexer.backfill``."""
     return Batch(
@@ -133,7 +136,7 @@ def batch_of_window(
         touched=touched_union(logs.places),
         window_blocks=window_blocks,
         settled=False,
-        watch_digest=watch_current().digest,
+        watch_digest=watch_digest,
     )
 
 

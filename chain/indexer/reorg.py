@@ -21,7 +21,7 @@ from chain.models import Block, Cursor, KeyTouch, ReorgEvent
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import StateUnavailable
 from chain.rpc.types import BlockHeader
-from chain.watch import watch_refresh, watched_contracts
+from chain.watch import watch_refresh
 
 #: Headers compared in one exchange while walking back.
 _STEP = 32
@@ -116,8 +116,11 @@ def kept_places(number: int) -> tuple[int, Places]:
     if start is None:
         return number, {}
     rows = canonical_logs(conf.chain_id()).filter(block_number__gte=start, block_number__lte=number)
-    found, dispatch = Logs(), Dispatch(watched_contracts())
+    found, contracts = Logs(), dict[bytes, str]()
+    dispatch = Dispatch(contracts)
     for row in rows.order_by("block_number", "log_index").iterator():
+        # By what it was stored as: its contract may have left the index, or not joined it yet.
+        contracts[bytes(row.address)] = row.contract
         log = log_decode(row)
         log_route(found, dispatch.route(row.address, [row.topics[:32]]), log)
     return int(start), found.places
