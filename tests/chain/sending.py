@@ -21,9 +21,15 @@ KEEPER = 8
 
 
 @pytest.fixture
-def key(web3_accounts: list[Any]) -> Any:
-    """The key of anvil's ninth account, in this process."""
-    return key_from_private(web3_accounts[KEEPER].private_key)
+def key(web3_accounts: list[Any], rpc: Any) -> Iterator[Any]:
+    """The key of anvil's ninth account, in this process.
+
+    Afterwards neither pool nor price of the test is left: a snapshot holds neither.
+    """
+    yield key_from_private(web3_accounts[KEEPER].private_key)
+    rpc("anvil_dropAllTransactions")
+    rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    rpc("evm_mine")
 
 
 @pytest.fixture
