@@ -8,11 +8,13 @@ import pytest
 
 from chain import finality as module
 from chain.client import chain_finalized
-from chain.finality import FinalityGuard
+from chain.contracts import contract
+from chain.finality import FinalityGuard, NodesDisagree, logs_agree
 from chain.indexer.loop import Indexer, index_until_head
 from chain.models import Cursor
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import Transient
+from chain.rpc.errors import RangeTooLarge, Transient
+from chain.rpc.header_hash import header_hash
 from chain.status import freshness
 from tests.chain.conftest import FaultyTransport, HolderProjector
 
@@ -47,7 +49,9 @@ def test_two_nodes_that_disagree_freeze_finality_and_say_so(
     assert agreed == int(rpc("eth_blockNumber"), 16) - 2
 
     def other_chain(methods: list[str], answer: Any) -> Any:
-        answer["result"]["hash"] = "0x" + "99" * 32
+        if "parentHash" in answer["result"]:
+            answer["result"]["extraData"] = "0x99"
+            answer["result"]["hash"] = f"0x{(header_hash(answer['result']) or b'').hex()}"
         return answer
 
     second.spoil = other_chain
@@ -79,3 +83,49 @@ def test_a_silent_second_node_freezes_finality_too(
     index_until_head()
     assert Cursor.objects.get().finalized_number == agreed
     assert "does not confirm" in freshness().detail
+
+
+def test_logs_that_the_second_node_does_not_give_are_not_believed(
+    deployment: Any, client: RpcClient, second: FaultyTransport
+) -> None:
+    addresses = [contract("AlthingToken").address]
+    end = client.header("latest").number
+    logs = client.logs_of_range(0, end, addresses)
+    assert logs
+    logs_agree(start=0, end=end, addresses=addresses, logs=logs)
+    with pytest.raises(NodesDisagree, match=f"block {logs[-1].block_number}: 0 only from the"):
+        logs_agree(start=0, end=end, addresses=addresses, logs=logs[:-1])
+
+    def forge(methods: list[str], answer: Any) -> Any:
+        if methods == ["eth_getLogs"]:
+            answer["result"][0]["data"] += "00"
+        return answer
+
+    second.spoil = forge
+    with pytest.raises(NodesDisagree) as caught:
+        logs_agree(start=0, end=end, addresses=addresses, logs=logs)
+    assert caught.value.code == "nodes_disagree"
+    assert set(caught.value.evidence) == {"first", "second"}
+
+    def silent(methods: list[str]) -> None:
+        raise Transient("no answer")
+
+    second.fault = silent
+    with pytest.raises(Transient):
+        logs_agree(start=0, end=end, addresses=addresses, logs=logs)
+
+
+def test_a_second_node_with_narrower_ranges_is_asked_in_halves(
+    deployment: Any, client: RpcClient, second: FaultyTransport
+) -> None:
+    addresses = [contract("AlthingToken").address]
+    end = client.header("latest").number
+    logs = client.logs_of_range(0, end, addresses)
+
+    def narrow(methods: list[str]) -> None:
+        if len(second.requests) < 3:
+            raise RangeTooLarge("block range is too wide")
+
+    second.fault = narrow
+    logs_agree(start=0, end=end, addresses=addresses, logs=logs)
+    assert second.requests.count(["eth_getLogs"]) == 5
