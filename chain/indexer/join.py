@@ -14,14 +14,15 @@ from django.db import transaction
 
 from chain import conf
 from chain.indexer import fetch, writer
-from chain.indexer.batch import Batch, Touched, logs_collect
+from chain.indexer.backfill import window_fetch
+from chain.indexer.batch import Batch, Touched, logs_collect, touched_union
 from chain.indexer.commit import CursorMoved, batch_commit, cursor_lock
 from chain.indexer.dispatch import Dispatch
-from chain.indexer.planner import Position, window_grow, window_shrink
-from chain.models import Block, Cursor, LogKey, WatchedContract
+from chain.indexer.planner import Position, window_next
+from chain.models import Block, Cursor, Log, LogKey, WatchedContract
 from chain.projections import registered_projectors
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import BlockUnknown, Inconsistent, RangeTooLarge, RpcError
+from chain.rpc.errors import BlockUnknown, Inconsistent, RpcError
 from chain.rpc.types import BlockHeader, RawLog
 from chain.watch import cursor_name_watched
 
@@ -71,22 +72,17 @@ def _row_step(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reache
 
 
 def _window(client: RpcClient, *, row: WatchedContract, target: int, reached: Reached) -> bool:
-    end = min(row.indexed_to + row.window_blocks, target)
-    start = row.indexed_to + 1
-    try:
-        blocks, raw_logs = fetch.window_logs(client, start, end, [bytes(row.address)])
-    except RangeTooLarge:
-        if start == end:
-            raise  # one block cannot be split; the node's limit must change
-        smaller = window_shrink(end - row.indexed_to)
-        WatchedContract.objects.filter(pk=row.pk).update(window_blocks=smaller)
-        return True
+    start, end = row.indexed_to + 1, min(row.indexed_to + row.window_blocks, target)
+    fetched = window_fetch(client, start, end, [bytes(row.address)])
+    first, last = fetched.headers[0], fetched.headers[-1]
+    if row.indexed_hash is not None and first.parent_hash != bytes(row.indexed_hash):
+        raise Inconsistent(f"Final block {start} does not follow the one before it.")
     reached("join.fetched")
     with transaction.atomic():
         held = _row_lock(row)
-        _logs_store(held, blocks=blocks, raw_logs=raw_logs)
-        held.indexed_to, held.indexed_hash = blocks[-1].number, blocks[-1].hash
-        held.window_blocks, held.error = window_grow(row.window_blocks), ""
+        stored = _logs_store(held, blocks=fetched.headers, raw_logs=fetched.raw_logs)
+        held.indexed_to, held.indexed_hash, held.error = last.number, last.hash, ""
+        held.window_blocks = window_next(row.window_blocks, part=fetched.part, logs_count=stored)
         held.save(update_fields=["indexed_to", "indexed_hash", "window_blocks", "error"])
     reached("join.committed")
     return True
@@ -111,8 +107,8 @@ def _place(row: WatchedContract) -> tuple[object, ...]:
 
 def _logs_store(
     row: WatchedContract, *, blocks: Sequence[BlockHeader], raw_logs: Sequence[RawLog]
-) -> None:
-    """Store logs with their keys and blocks, which must be those the main lane has stored.
+) -> int:
+    """Store logs with their blocks, and that they touched their keys; return how many came.
 
     Raises:
         Inconsistent: the node's block is not the one we have at its number.
@@ -122,8 +118,34 @@ def _logs_store(
     needed = [block for block in blocks if block.number in numbers]
     _blocks_compare(row, needed)
     writer.blocks_write(needed)
-    dispatch = Dispatch({bytes(row.address): row.abi})
-    writer.logs_write(logs_collect(raw_logs, times, dispatch))
+    fresh = _not_stored(row, raw_logs)
+    if fresh:
+        logs = logs_collect(fresh, times, Dispatch({bytes(row.address): row.abi}))
+        writer.logs_write(logs)
+        # As of the last block with a log: only of such blocks the headers are kept.
+        writer.touches_write(
+            touched_union(logs.places),
+            logs.places,
+            from_number=needed[0].number,
+            block=needed[-1],
+        )
+    return len(raw_logs)
+
+
+def _not_stored(row: WatchedContract, raw_logs: Sequence[RawLog]) -> list[RawLog]:
+    """Those logs that are not canonical here already: a contract that is to begin earlier than
+    before passes its own old logs once more."""
+    if not raw_logs:
+        return []
+    rows = Log.objects.filter(
+        chain_id=row.chain_id,
+        canonical=True,
+        address=row.address,
+        block_number__gte=raw_logs[0].block_number,
+        block_number__lte=raw_logs[-1].block_number,
+    )
+    known = {(bytes(place[0]), place[1]) for place in rows.values_list("block_hash", "log_index")}
+    return [log for log in raw_logs if (log.block_hash, log.log_index) not in known]
 
 
 def _blocks_compare(row: WatchedContract, blocks: Sequence[BlockHeader]) -> None:
@@ -188,42 +210,39 @@ def _blocks_between(
 
 
 def _settle(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reached: Reached) -> bool:
-    pending = _keys_pending(row)
-    at = BlockHeader(cursor.number, bytes(cursor.hash), cursor.timestamp)
-    head = BlockHeader(cursor.head_number, b"", cursor.head_timestamp)
-    touched = _touched(pending, at)
-    reads = fetch.reads_make(
-        client,
-        requests=fetch.reads_wanted(touched, at),
-        at=at,
-        finalized_number=cursor.finalized_number,
-    )
-    reached("join.read")
+    base = Position(cursor.number, bytes(cursor.hash))
+    at = BlockHeader(base.number, base.hash, cursor.timestamp)
+    keys = _keys_next(row)
     # A batch that ends where it began: no block, only what is known of these keys there.
     batch = Batch(
-        base=Position(at.number, at.hash),
+        base=base,
         end=at,
-        head=head,
+        head=BlockHeader(cursor.head_number, b"", cursor.head_timestamp),
         finalized_number=cursor.finalized_number,
         blocks=(),
-        touched=touched,
-        reads=reads,
         complaint=cursor.error,
         watch_digest=bytes(cursor.watch_digest),
     )
+    fetch.batch_settle(
+        client,
+        batch,
+        pending=touched_union(writer.keys_pending(cursor), keys),
+        finalized_number=cursor.finalized_number,
+    )
+    reached("join.read")
     with transaction.atomic():
         batch_commit(batch)
         held = _row_lock(row)
-        held.settled = not pending
-        if pending:
-            held.settled_projector, keys = list(pending.items())[-1]
-            held.settled_key = keys[-1]
+        held.settled = not keys
+        if keys:
+            held.settled_projector, last = list(keys.items())[-1]
+            held.settled_key = last[-1]
         held.save(update_fields=["settled", "settled_projector", "settled_key"])
     reached("join.settled")
     return True
 
 
-def _keys_pending(row: WatchedContract) -> Touched:
+def _keys_next(row: WatchedContract) -> Touched:
     """The next keys of the contract's logs, projector by projector and in their own order, after
     the last that was recomputed. Keys that come later come with the main lane's batches."""
     names = [projector.name for projector in registered_projectors()]
@@ -247,16 +266,6 @@ def _keys_pending(row: WatchedContract) -> Touched:
             room -= len(found)
         if not room:
             break
-    return touched
-
-
-def _touched(pending: Touched, at: BlockHeader) -> Touched:
-    touched: Touched = {}
-    for projector in registered_projectors():
-        keys = pending.get(projector.name, [])
-        if keys:
-            linked = projector.keys_linked(keys=keys, block=at)
-            touched[projector.name] = list(dict.fromkeys([*keys, *linked]))
     return touched
 
 

@@ -120,13 +120,3 @@ def window_next(window_blocks: int, *, part: int, logs_count: int) -> int:
         return max(1, part)  # refused as too large
     wanted = window_blocks * WINDOW_LOGS // max(1, logs_count)
     return max(1, min(WINDOW_MAX, max(window_blocks // 2, min(wanted, window_blocks * 2))))
-
-
-def window_grow(window_blocks: int) -> int:
-    """The window after one that was answered."""
-    return min(WINDOW_MAX, window_blocks + window_blocks // 4 + 1)
-
-
-def window_shrink(window_blocks: int) -> int:
-    """The window after one that was refused as too large."""
-    return max(1, window_blocks // 2)

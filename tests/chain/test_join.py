@@ -19,6 +19,7 @@ from chain.indexer.rebuild import projections_rebuild
 from chain.models import Block, Cursor, Log, WatchedContract
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import Permanent, RangeTooLarge
+from chain.rpc.transport import HttpTransport
 from chain.watch import WatchRefused, contract_unwatch, contract_watch
 from tests.chain.conftest import (
     FaultyTransport,
@@ -255,7 +256,7 @@ def test_a_batch_fetched_before_a_contract_joined_is_refused(
     position = Position(cursor.number, bytes(cursor.hash))
     seen = fetch.observe(client, position=position, ahead=1)
     stale = fetch.batch_of_blocks(client, base=position, blocks=[seen.next[0]], seen=seen)
-    assert not stale.logs
+    assert not stale.logs.rows
     follow()
     assert Indexer(client).join_step()
     assert WatchedContract.objects.get().joined
@@ -383,9 +384,12 @@ def test_ours_and_those_watched_already_are_refused(
     with pytest.raises(WatchRefused) as refused:
         contract_watch(address=OTHER, abi="NodeRegistry", first_block=1, actor="test")
     assert refused.value.code == "watch_abi_differs"
+    elsewhere = RpcClient(HttpTransport(django_settings.RPC_URL))
     settings.CHAIN_ID = django_settings.CHAIN_ID + 1
     with pytest.raises(WatchRefused) as refused:
-        follow()
+        contract_watch(
+            address=OTHER, abi="AlthingToken", first_block=1, actor="test", client=elsewhere
+        )
     assert refused.value.code == "watch_chain"
 
 
@@ -404,3 +408,23 @@ def test_without_added_contracts_nothing_is_asked(
     with django_assert_num_queries(2):  # the cursor, and the contracts that have not settled
         assert not indexer.join_step()
     assert connection.vendor == "postgresql"
+
+
+def test_one_that_is_to_begin_earlier_passes_its_own_logs_once_more(
+    holders: HolderProjector, client: RpcClient, treasurer: Wallet, other: bytes, settings: Any
+) -> None:
+    settings.CHAIN_REORG_WINDOW = 1
+    for _ in range(3):
+        give(treasurer, ADA)
+    middle = client.header("latest").number + 1
+    for _ in range(3):
+        give(treasurer, BOB)
+    follow(first_block=middle)
+    index_until_head()
+    assert not HolderRow.objects.filter(address=ADA.hex()).exists()
+    watch.watch_begin(address=OTHER, abi="AlthingToken", first_block=1, actor="test")
+    assert not WatchedContract.objects.get().joined
+    give(treasurer, BOB)
+    index_until_head()
+    assert (transfers(ADA), transfers(BOB)) == (3, 4)
+    complete(client)
