@@ -121,11 +121,12 @@ class Bench:
     def check(self, depth: int) -> None:
         """Compare with a fresh index."""
         from bench.chaos.digest import differences, digest_of_live
+        from chain.indexer.loop import Indexer
 
+        expected = self.stage.fresh_digest()
+        self._catch_up(Indexer())
         found = digest_of_live()
-        self.unequal += [
-            f"depth {depth}: {text}" for text in differences(found, self.stage.fresh_digest())
-        ]
+        self.unequal += [f"depth {depth}: {text}" for text in differences(found, expected)]
 
 
 def cursor_number() -> int:

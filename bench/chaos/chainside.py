@@ -104,9 +104,10 @@ class Chain:
     # --- doing ------------------------------------------------------------------------
 
     def mine(self, blocks: int = 1, *, seconds: int = 0) -> None:
-        """Mine, the first block ``seconds`` later than it would be."""
+        """Mine; the first block's time is ``seconds`` after its parent's."""
         if seconds:
-            self.rpc("evm_increaseTime", seconds)
+            parent = int(self.block()["timestamp"], 16)
+            self.rpc("evm_setNextBlockTimestamp", parent + seconds)
         for _ in range(blocks):
             self.rpc("evm_mine")
 

@@ -127,48 +127,53 @@ def f11_stale(run: Run) -> None:
 # --- lies -------------------------------------------------------------------------------
 
 
-def _logs_of(answer: Answer) -> list[dict[str, Any]] | None:
-    result = answer.get("result")
-    return result if isinstance(result, list) and result and "topics" in result[0] else None
+Logs = list[dict[str, Any]]
+
+
+def _in_logs(change: Callable[[Logs], Logs]) -> Callable[[Call, Answer], Answer]:
+    """The same lie wherever a node gives logs: in eth_getLogs and inside of receipts."""
+
+    def spoil(call: Call, answer: Answer) -> Answer:
+        result = answer.get("result")
+        if not result:
+            return answer
+        if call["method"] == "eth_getLogs":
+            answer["result"] = change(result)
+        elif call["method"] in ("eth_getBlockReceipts", "eth_getTransactionReceipt"):
+            for receipt in result if isinstance(result, list) else [result]:
+                if receipt["logs"]:
+                    receipt["logs"] = change(receipt["logs"])
+        return answer
+
+    return spoil
 
 
 def _forge(run: Run) -> Callable[[Call, Answer], Answer]:
     """A log that no transaction made, in a place that is free."""
 
-    def spoil(call: Call, answer: Answer) -> Answer:
-        logs = _logs_of(answer) if call["method"] == "eth_getLogs" else None
-        if logs:
-            forged = dict(logs[-1])
-            forged["logIndex"] = hex(int(forged["logIndex"], 16) + 1)
-            forged["topics"] = [*forged["topics"][:-1], "0x" + "00" * 12 + "ee" * 20]
-            answer["result"] = [*logs, forged]
-        return answer
+    def change(logs: Logs) -> Logs:
+        forged = dict(logs[-1])
+        forged["logIndex"] = hex(int(forged["logIndex"], 16) + 1)
+        forged["topics"] = [*forged["topics"][:-1], "0x" + "00" * 12 + "ee" * 20]
+        return [*logs, forged]
 
-    return spoil
+    return _in_logs(change)
 
 
 def _hide(run: Run) -> Callable[[Call, Answer], Answer]:
     """One log is left out."""
-
-    def spoil(call: Call, answer: Answer) -> Answer:
-        logs = _logs_of(answer) if call["method"] == "eth_getLogs" else None
-        if logs:
-            answer["result"] = [item for item in logs if item is not logs[len(logs) // 2]]
-        return answer
-
-    return spoil
+    return _in_logs(lambda logs: [item for item in logs if item is not logs[len(logs) // 2]])
 
 
 def _alter(run: Run) -> Callable[[Call, Answer], Answer]:
     """The data of a log is another: no bloom can tell, only the receipts' root."""
 
-    def spoil(call: Call, answer: Answer) -> Answer:
-        logs = _logs_of(answer) if call["method"] == "eth_getLogs" else None
-        if logs and len(logs[-1]["data"]) > 4:
+    def change(logs: Logs) -> Logs:
+        if len(logs[-1]["data"]) > 4:
             logs[-1]["data"] = logs[-1]["data"][:-2] + "77"
-        return answer
+        return logs
 
-    return spoil
+    return _in_logs(change)
 
 
 def _chain_id(run: Run) -> Callable[[Call, Answer], Answer]:
@@ -216,12 +221,15 @@ def f12_lies(run: Run) -> None:
     run.tick()
     run.traffic(3, salt="lied about")
     run.chain.must(run.chain.transfer(0, run.recipient("certain"), 5))
+    told = run.proxy.spoilt
     run.proxy.faults = Faults(spoil=lie(run))
     second = run.direct if lie is _fork else ""
     for what in ("index", "send"):
         process = run.worker(what, rpc_url=run.proxy.url, second_url=second, ticks=8)
         run.ended(process, allowed=(0, UNCAUGHT) if lie is _chain_id else (0,))
         run.chain.mine()
+    if run.proxy.spoilt == told:
+        run.counts.add("wrong", f"{lie.__name__}: the harness told no lie")
     cursor = Cursor.objects.get()
     _stored_judge(run, cursor.number, lie.__name__)
     run.finish()
@@ -257,7 +265,7 @@ def f13_unwell(run: Run) -> None:
     before = run.proxy.exchanges
     settings.RPC_URL = run.proxy.url
     for path in ("/", "/proposals/", "/treasury/", "/delegates/", "/api/v1/proposals/"):
-        status = Client(raise_request_exception=False).get(path).status_code
+        status = Client(raise_request_exception=False).get(path, follow=True).status_code
         if status != 200:
             run.counts.add("wrong", f"{path} answered {status} while the node was unwell")
     asked = run.proxy.exchanges - before
@@ -278,8 +286,10 @@ def f24_reindex(run: Run) -> None:
     run.chain.reorg(run.rng.randint(1, 4))
     run.traffic(2, salt="new")
     run.finish()
+    expected = run.stage.fresh_digest(reorg_window=8)
+    run.index()
     live = digest_of_live()
-    for text in differences(live, run.stage.fresh_digest(reorg_window=8)):
+    for text in differences(live, expected):
         run.counts.add("wrong", f"by windows: {text}")
     projections_rebuild()
     for text in differences(digest_of_live(), live):

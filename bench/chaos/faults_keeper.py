@@ -17,7 +17,16 @@ def _until_queued(run: Run, title: str) -> tuple[object, str]:
     proposal = run.chain.payout(to, AMOUNT_WEI, f"{title} {run.seed}")
     run.chain.pass_vote(proposal)
     run.chain.must(run.chain.step(STRANGER, "queue", proposal))
+    # The timelock's delay and the constitutional one after it: a payout may be either.
+    run.chain.mine(seconds=40)
     return proposal, to
+
+
+def _notes() -> list[str]:
+    """Why the keeper says it waits."""
+    from governance.models import KeeperNote
+
+    return [f"{note.code}: {note.sentence}" for note in KeeperNote.objects.all()]
 
 
 def _carry_out(run: Run, proposal: object) -> None:
@@ -44,11 +53,10 @@ def f9_stranger(run: Run) -> None:
     from governance.keeper import keeper_tick
 
     proposal, to = _until_queued(run, "stranger")
-    run.chain.mine(seconds=12)
     run.index()
     keeper_tick()
     if not TxIntent.objects.filter(kind="execute", state="planned").exists():
-        run.counts.add("stuck", "the keeper planned nothing")
+        run.counts.add("stuck", f"the keeper planned nothing: {_notes()}")
     gas_before = run.chain.rpc("eth_getBalance", run.chain.keeper, "latest")
     run.chain.must(run.chain.step(STRANGER, "execute", proposal))  # type: ignore[arg-type]
     with run.clock.ticking():
@@ -102,7 +110,6 @@ def f19_double_spend(run: Run) -> None:
     from chain.models import TxIntent
 
     proposal, to = _until_queued(run, "spend")
-    run.chain.mine(seconds=12)
     run.serving = True
     with mining(run.chain):
         crew = [run.worker("serve", ticks=12, follow=True) for _ in range(3)]

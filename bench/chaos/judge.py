@@ -94,7 +94,9 @@ def fresh_judge(run: Run) -> None:
     """What is stored is what an index from nothing stores, row for row."""
     from bench.chaos.digest import differences, digest_of_live
 
-    for text in differences(digest_of_live(), run.stage.fresh_digest()):
+    expected = run.stage.fresh_digest()
+    run.index()
+    for text in differences(digest_of_live(), expected):
         run.counts.add("wrong", text)
 
 

@@ -51,6 +51,8 @@ class Proxy:
     upstream: str
     faults: Faults = field(default_factory=Faults)
     exchanges: int = 0
+    #: Answers that ``spoil`` changed.
+    spoilt: int = 0
     _server: _Server | None = None
     _pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(maxsize=16))
 
@@ -115,10 +117,18 @@ class Proxy:
         wanted = faults.rewrite(dict(call))
         if "method" not in wanted:
             return wanted
-        raw = self._pool.request("POST", self.upstream, body=json.dumps(wanted).encode()).data
+        raw = self._pool.request(
+            "POST",
+            self.upstream,
+            body=json.dumps(wanted).encode(),
+            headers={"Content-Type": "application/json"},
+        ).data
         answer = json.loads(raw)
         answer["id"] = call.get("id")
-        return faults.spoil(call, answer)
+        before = json.dumps(answer)
+        answer = faults.spoil(call, answer)
+        self.spoilt += json.dumps(answer) != before
+        return answer
 
 
 # --- the faults -----------------------------------------------------------------------

@@ -5,6 +5,8 @@ from config.settings.test import *  # noqa: F403
 from config.settings.test import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "bench.chaos"]
+# What Django's test client calls itself, and gunicorn's clients.
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 CHAIN_FINALITY = read_environment().chain_finality
 # Wei per gas: below the spikes that must wait, above those that need only a bump.
 KEEPER_MAX_FEE_PER_GAS_WEI = 200 * 10**9

@@ -156,7 +156,8 @@ class Stage:
             raise RuntimeError(f"{name} failed: {done.stderr}")
 
     def fresh_digest(self, *, reorg_window: int = WHOLE_CHAIN_BLOCKS) -> Digest:
-        """Index the chain as it is now into an empty database, in another process.
+        """Index the chain, and one block that is mined meanwhile, into an empty database, in another
+        process. The caller indexes that block too before it compares.
 
         ``reorg_window``: blocks; a small one lets the index take all but the newest by windows.
         """
