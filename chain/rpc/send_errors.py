@@ -82,7 +82,7 @@ TABLE: tuple[Wording, ...] = (
     _row(_POOR, "nethermind", r"\bInsufficientFunds\b"),
     _row(_POOR, "besu", r"upfront cost exceeds account balance|not enough (funds|balance)"),
     _row(_REFUSED, "geth op-geth reth erigon", r"exceeds block gas limit|gas limit too high"),
-    _row(_REFUSED, "geth op-geth reth besu anvil", r"intrinsic gas (too low|exceeds)"),
+    _row(_REFUSED, "geth op-geth reth besu anvil", r"intrinsic gas (too|exceeds)"),
     _row(_REFUSED, "geth op-geth", r"exceeds the configured cap"),
     _row(_REFUSED, "besu", r"transaction fee cap exceeded|invalid signature"),
     _row(_REFUSED, "geth op-geth erigon", r"invalid sender|oversized data|negative value"),

@@ -6,7 +6,6 @@ traceback shows the frames' variables to whoever may see it, so the functions th
 return a verdict instead of raising, and nothing raised carries their frames.
 """
 
-import json
 import os
 import re
 import stat
@@ -16,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+import orjson
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -199,7 +199,7 @@ def _keystore_decrypt(
     if not secret:
         return "passphrase_invalid"
     try:
-        content = json.loads(_read(keystore, _KEYSTORE_MAX))
+        content = orjson.loads(_read(keystore, _KEYSTORE_MAX))
     except OSError:
         return "keystore_unreadable"
     except ValueError:
