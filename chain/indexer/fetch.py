@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from chain import conf
-from chain.finality import finality
+from chain.finality import finality, logs_agree
 from chain.indexer.batch import (
     Batch,
     Logs,
@@ -23,6 +23,7 @@ from chain.projections import registered_projectors
 from chain.rpc.client import Call, RpcClient
 from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
 from chain.rpc.multicall import multicall
+from chain.rpc.proof import block_logs_proven
 from chain.rpc.types import BlockHeader, RawLog, parse_receipt
 from chain.rpc.validation import bloom_may_hold_any, check_block_logs
 from chain.watch import watch_current
@@ -141,11 +142,14 @@ def batch_of_window(
 
 
 def block_logs(client: RpcClient, block: BlockHeader, addresses: Sequence[bytes]) -> list[RawLog]:
-    """The logs of ``addresses`` in one block, by its hash, checked against its header.
+    """The logs of ``addresses`` in one block, by its hash, checked against its header and, unless
+    that is switched off, proven complete by its receipts.
 
     Raises:
         RpcError
     """
+    if conf.verify_receipts():
+        return block_logs_proven(client, block, addresses)
     # The bloom spares most blocks their request: it never denies a log that is there.
     if not bloom_may_hold_any(block, addresses):
         return []
@@ -161,9 +165,25 @@ def window_logs(
     """The logs of ``addresses`` in final blocks ``start``..``end``, and the headers of these two
     and of all with logs, each checked against the other.
 
+    Where there is a second node, it must give the same logs.
+
     Raises:
-        RpcError: RangeTooLarge asks for fewer blocks.
+        RpcError: RangeTooLarge asks for fewer blocks; NodesDisagree: nothing may be stored.
     """
+
+    def read() -> tuple[list[BlockHeader], list[RawLog]]:
+        # One node for both: that it has block ``end`` says something about its own logs only.
+        with client.pinned():
+            return _window_logs(client, start, end, addresses)
+
+    blocks, logs = client.checked(read)
+    logs_agree(start=start, end=end, addresses=addresses, logs=logs)
+    return blocks, logs
+
+
+def _window_logs(
+    client: RpcClient, start: int, end: int, addresses: Sequence[bytes]
+) -> tuple[list[BlockHeader], list[RawLog]]:
     logs = client.logs_of_range(start, end, addresses)
     by_block = {number: list(part) for number, part in groupby(logs, attrgetter("block_number"))}
     numbers = sorted(by_block.keys() | {start, end})
