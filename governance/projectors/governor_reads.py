@@ -7,12 +7,18 @@ from typing import Any
 
 from chain.contracts import contract_at_name
 from chain.projections import BlockHeader, Read
-from governance.governors.kinds import ClockMode, Family, QuorumForm
+from governance.governors.kinds import Ballot, ClockMode, Family, QuorumForm
 from governance.models import IndexedGovernor
 
 
 def governor_read(governor: IndexedGovernor, function: str, *args: Any) -> Read:
     return Read(contract_at_name(governor.abi, bytes(governor.address)), function, args)
+
+
+def has_bravo_views(governor: IndexedGovernor) -> bool:
+    """Whether ``proposals(id)`` has a proposal's votes and times: Governor Bravo, and what is
+    compatible with it (which has no ``proposalVotes``)."""
+    return governor.family == Family.BRAVO or governor.ballot == Ballot.BRAVO
 
 
 def quorum_read(governor: IndexedGovernor, snapshot: int) -> Read:
@@ -25,7 +31,7 @@ def proposal_reads(
     governor: IndexedGovernor, proposal_id: int, snapshot: int | None, block: BlockHeader
 ) -> Iterable[Read]:
     yield governor_read(governor, "state", proposal_id)
-    if governor.family == Family.BRAVO:
+    if has_bravo_views(governor):
         yield governor_read(governor, "proposals", proposal_id)
     else:
         for function in ("proposalVotes", "proposalDeadline", "proposalEta"):

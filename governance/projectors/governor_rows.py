@@ -24,7 +24,12 @@ from governance.governors.kinds import (
 )
 from governance.governors.states import GovernorFacts, OperationState, governor_state
 from governance.models import IndexedGovernor
-from governance.projectors.governor_reads import clock_at, governor_read, quorum_read
+from governance.projectors.governor_reads import (
+    clock_at,
+    governor_read,
+    has_bravo_views,
+    quorum_read,
+)
 from governance.projectors.times import moment
 from governance.state import ProposalState
 from governance.text import proposal_title
@@ -46,7 +51,7 @@ def _figures(governor: IndexedGovernor, created: DecodedLog, history: History) -
     deadline = extended[-1].args["extendedDeadline"] if extended else created.args["voteEnd"]
     eta = queued[-1].args["etaSeconds"] if queued else 0
     against = in_favour = abstain = None
-    if governor.family == Family.BRAVO:
+    if has_bravo_views(governor):
         row = history.read(governor_read(governor, "proposals", proposal_id))
         if row is not None:
             eta, deadline, in_favour, against, abstain = row[2], row[4], *row[5:8]
