@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import F
 from django.http import HttpRequest
 
 from governance.admin.base import ReadOnlyAdmin
@@ -64,5 +65,16 @@ class KeeperSwitchAdmin(ReadOnlyAdmin):
 
 @admin.register(KeeperNote)
 class KeeperNoteAdmin(ReadOnlyAdmin):
-    list_display = ["proposal_id", "step", "code", "sentence", "wait_until", "checked_at"]
-    list_filter = ["code"]
+    """What the keeper says of each proposal; overdue steps first."""
+
+    list_display = [
+        "proposal_id",
+        "step",
+        "code",
+        "sentence",
+        "overdue_since",
+        "wait_until",
+        "checked_at",
+    ]
+    list_filter = ["code", ("overdue_since", admin.EmptyFieldListFilter)]
+    ordering = [F("overdue_since").asc(nulls_last=True), "-checked_at"]

@@ -95,13 +95,12 @@ def executed_judgement(proposal: Proposal) -> Judgement | None:
 def note_write(proposal: Proposal, judgement: Judgement, at: int) -> None:
     """Keep what was found, with the alarm where the step is overdue at block time ``at``."""
     late = overdue_of(proposal, at)
-    sentence = f"{judgement.sentence} {late.sentence}" if late else judgement.sentence
     KeeperNote.objects.update_or_create(
         proposal_id=proposal.proposal_id,
         defaults={
             "step": judgement.step,
             "code": judgement.code,
-            "sentence": sentence,
+            "sentence": judgement.sentence,
             "wait_until": judgement.wait_until,
             "overdue_since": late.since if late else None,
             "checked_at": clock.now(),

@@ -5,6 +5,7 @@ from typing import Any
 
 from chain.conf import chain_id
 from chain.models import Signer
+from governance.keeper.overdue import overdue_of
 from governance.models import KeeperNote, Proposal
 from governance.selectors import guardian_current
 from governance.state import ProposalState
@@ -33,6 +34,8 @@ class ActionBar:
     acts: list[Act]
     waits: str
     keeper: str
+    #: That nobody took the step in time; empty while there is time.
+    overdue: str
     executed_by: bytes | None
     #: True when another account than this server's keeper executed it.
     executed_elsewhere: bool
@@ -115,7 +118,7 @@ def action_bar(
     proposal: Proposal, state: ProposalState, *, at: int, account: bytes | None
 ) -> ActionBar:
     """Say what may be done now. At most three queries."""
-    acts, waits, keeper = [], "", ""
+    acts, waits, keeper, overdue = [], "", "", ""
     if state is ProposalState.SUCCEEDED:
         acts.append(Act("queue", "Queue", "Anyone may queue it; it costs only gas."))
     elif state is ProposalState.QUEUED:
@@ -129,6 +132,8 @@ def action_bar(
     if state in (ProposalState.SUCCEEDED, ProposalState.QUEUED):
         note = KeeperNote.objects.filter(proposal_id=proposal.pk).first()
         keeper = note.sentence if note else ""
+        late = overdue_of(proposal, at)
+        overdue = late.sentence if late else ""
     cancel = None if state.is_final else _cancel_act(proposal, state, at=at, account=account)
     if cancel is not None:
         acts.append(cancel)
@@ -137,7 +142,8 @@ def action_bar(
         executed_by is not None
         and Signer.objects.filter(chain_id=chain_id(), address=executed_by).exists()
     )
-    return ActionBar(acts, waits, keeper, executed_by, executed_by is not None and not ours)
+    elsewhere = executed_by is not None and not ours
+    return ActionBar(acts, waits, keeper, overdue, executed_by, elsewhere)
 
 
 def _cancel_act(
