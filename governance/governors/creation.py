@@ -8,7 +8,7 @@ from chain.addresses import to_checksum
 from chain.rpc.client import Call, RpcClient
 from chain.rpc.errors import BlockUnknown, Permanent, RpcError, StateUnavailable
 from chain.rpc.types import BlockHeader, hex_bytes
-from governance.governors.errors import HistoryMissing, StartInFuture
+from governance.governors.errors import GovernorProbeError, HistoryMissing, StartInFuture
 
 #: Blocks looked at in one exchange: twenty million blocks take six exchanges.
 POINTS = 16
@@ -44,12 +44,18 @@ def start_check(
 
     Raises:
         StartInFuture: the chain is not there yet.
+        GovernorProbeError: ``governor_start_invalid``.
         RpcError: the node failed.
     """
     if from_block > head.number:
         raise StartInFuture(
             f"Block {from_block} does not exist yet; the chain's head is {head.number}. "
             "Begin at the block the governor was deployed in, or leave --from-block out."
+        )
+    if from_block < 0:
+        raise GovernorProbeError(
+            f"{from_block} is no block. Begin at 0 or later, or leave --from-block out.",
+            code="governor_start_invalid",
         )
     if from_block == 0:
         return False

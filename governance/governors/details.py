@@ -46,6 +46,8 @@ NOBODY = b"\x01" * 20
 #: EVM code that returns the number of the block it runs in: what a clock of blocks would show.
 BLOCK_NUMBER_CODE = "0x4360005260206000f3"
 SYMBOL_MAX = 32
+#: What GovernorStorage says of a proposal nobody made: GovernorNonexistentProposal(uint256).
+NO_SUCH_PROPOSAL = bytes.fromhex("6ad06075")
 #: TimelockController.PROPOSER_ROLE: keccak256("PROPOSER_ROLE").
 PROPOSER_ROLE = bytes.fromhex("b09aa5aeb3702cfd50b6b62bc4532604938f21248a27a1d5ca736082b6819cc1")
 
@@ -55,7 +57,7 @@ OZ_VIEWS = (
     "proposalGuardian whitelistGuardian"
 ).split()
 BRAVO_VIEWS = (
-    "name timelock comp proposalThreshold quorumVotes proposalCount admin whitelistGuardian"
+    "name timelock comp uni proposalThreshold quorumVotes proposalCount admin whitelistGuardian"
 ).split()
 #: What ``support`` may name where this index understands a vote.
 SUPPORTS_KNOWN = {"bravo", "fractional", "override"}
@@ -95,7 +97,7 @@ def report_build(
     sequential = family is Family.BRAVO or int_of(answers, "latestProposalId") is not None
     sequential = sequential or int_of(answers, "getNextProposalId") is not None
     signatures = isinstance(value_of(answers, "getActions"), tuple)
-    storage = signatures or answers["proposalDetails"].refused_with_reason
+    storage = signatures or answers["proposalDetails"].raw[:4] == NO_SUCH_PROPOSAL
     return GovernorReport(
         address=subject.address,
         chain_id=subject.chain_id,
@@ -224,7 +226,8 @@ def _block_number(found: Findings) -> int:
 
 
 def _token(found: Findings, clock: Clock) -> VotesToken:
-    at = address_of(found.answers, "comp" if found.family is Family.BRAVO else "token")
+    names = ("comp", "uni") if found.family is Family.BRAVO else ("token",)
+    at = next(filter(None, (address_of(found.answers, name) for name in names)), None)
     if at is None:
         found.limit("token_unknown", "It does not say which token votes: holders are not shown.")
         return VotesToken(TokenKind.UNKNOWN)

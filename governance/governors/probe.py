@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from chain.addresses import to_checksum
 from chain.proposal_id import description_hash
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import Inconsistent, RpcError, StateUnavailable, WrongChain
+from chain.rpc.errors import (
+    BlockUnknown,
+    Inconsistent,
+    RpcError,
+    StateUnavailable,
+    WrongChain,
+)
 from chain.rpc.types import BlockHeader, hex_bytes
 from governance.governors import details
 from governance.governors.creation import creation_block_find, start_check
@@ -113,6 +119,11 @@ def _node_errors() -> Iterator[None]:
     except Inconsistent as error:
         raise NodeInconsistent(
             f"The node's answers cannot be right: {_ended(error)} Try another node with --rpc."
+        ) from error
+    except BlockUnknown as error:
+        raise NodeInconsistent(
+            f"The chain changed while it was asked: {_ended(error)} Nothing is wrong with the "
+            "address; run it again."
         ) from error
     except StateUnavailable as error:
         raise HistoryMissing(

@@ -35,11 +35,6 @@ class Answer:
     ok: bool
     raw: bytes
 
-    @property
-    def refused_with_reason(self) -> bool:
-        """It reverted and said why: the function is there. (One that is not reverts bare.)"""
-        return not self.ok and len(self.raw) >= 4
-
 
 def ask(
     client: RpcClient, block_hash: bytes, questions: Mapping[str, Question]

@@ -55,6 +55,11 @@ TOKENS = {
     TokenKind.COMP: "getPriorVotes",
     TokenKind.UNKNOWN: "no past votes",
 }
+#: Of every governor that is not ours.
+NO_ACTING = (
+    "Its proposals, votes and states are read; the keeper queues and executes for our own governor "
+    "alone."
+)
 #: The last second of the year 9999.
 CALENDAR_END_S = 253_402_300_799
 #: Where a JSON reader would lose digits, numbers are text.
@@ -90,14 +95,13 @@ def report_rows(report: GovernorReport) -> list[tuple[str, str]]:
 
 
 def report_lines(report: GovernorReport) -> list[str]:
-    """The report in plain words, aligned, and what is not supported below."""
+    """The report in plain words, aligned, and below it what is not supported, and why."""
     rows = list(_rows(report))
     width = max(len(label) for label, _ in rows)
     lines = [f"{label.ljust(width)}  {text}" for label, text in rows]
-    if not report.limits:
-        return [*lines, "", "Nothing was found that is not supported."]
     lines += ["", "Not supported:"]
-    return lines + [f"  {limit.code}: {limit.why}" for limit in report.limits]
+    lines += [f"  {limit.code}: {limit.why}" for limit in report.limits]
+    return [*lines, f"  acting: {NO_ACTING}"]
 
 
 def _rows(report: GovernorReport) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,8 @@ interface IGovernorBravo is IGovernorShared {
     function implementation() external view returns (address);
     function initialProposalId() external view returns (uint256);
     function comp() external view returns (address);
+    /// @notice What Uniswap's calls the same.
+    function uni() external view returns (address);
     function latestProposalIds(address proposer) external view returns (uint256);
     function proposalMaxOperations() external view returns (uint256);
     function isWhitelisted(address account) external view returns (bool);

@@ -340,3 +340,36 @@ def test_a_timelock_of_no_known_kind_is_told(
     report = governor_probe(client=client, address=stranger, chain_id=CHAIN_ID)
     assert report.timelock.kind is TimelockKind.UNKNOWN
     assert [limit.code for limit in report.limits] == ["timelock_unknown"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_node_that_takes_no_call_without_a_target_gives_the_same(
+    kind: str, governor_factory: Any, client: RpcClient
+) -> None:
+    governor = governor_factory(kind)
+    options = {"from_block": governor.created_at}
+    together = probe(client, governor, **options)
+    client.deployless = False
+    assert probe(client, governor, **options) == together
+
+
+def test_uniswaps_name_for_its_token_is_known(
+    governor_factory: Any, local_chain: Any, client: RpcClient
+) -> None:
+    governor = governor_factory("bravo")
+    shown = local_chain.deploy("BravoOfUniswap", governor.address, governor.token)
+    report = governor_probe(client=client, address=shown, chain_id=CHAIN_ID)
+    assert report.family is Family.BRAVO
+    assert report.token.address == governor.token
+    assert "token_unknown" not in {limit.code for limit in report.limits}
+
+
+def test_a_governor_without_a_token_and_a_token_without_votes_are_told(
+    governor_factory: Any, local_chain: Any, client: RpcClient
+) -> None:
+    governor = governor_factory("bravo")
+    for token, code in ((bytes(20), "token_unknown"), (governor.box, "token_votes")):
+        shown = local_chain.deploy("BravoOfUniswap", governor.address, token)
+        report = governor_probe(client=client, address=shown, chain_id=CHAIN_ID)
+        assert report.token.kind is TokenKind.UNKNOWN
+        assert code in {limit.code for limit in report.limits}

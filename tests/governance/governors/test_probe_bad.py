@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import Inconsistent, StateUnavailable, Transient
+from chain.rpc.errors import BlockUnknown, Inconsistent, StateUnavailable, Transient
 from chain.rpc.transport import HttpTransport
 from config.embedded.process import free_port
 from governance.governors.creation import POINTS
@@ -115,6 +115,8 @@ def test_no_code_wrong_chain_and_a_start_in_the_future(
     late = refused(client, governor.address, from_block=head + 1)
     assert late.code == "governor_start_in_future"
     assert str(head) in late.detail
+    before = refused(client, governor.address, from_block=-1)
+    assert before.code == "governor_start_invalid"
 
 
 def test_nobody_at_the_address_of_the_node() -> None:
@@ -132,6 +134,7 @@ def test_nobody_at_the_address_of_the_node() -> None:
         (Transient("connection lost."), "governor_node_unreachable"),
         (Inconsistent("half an answer."), "governor_node_inconsistent"),
         (StateUnavailable("missing trie node."), "governor_history_missing"),
+        (BlockUnknown("header not found."), "governor_node_inconsistent"),
     ],
 )
 def test_a_node_that_fails_at_any_request_is_told(

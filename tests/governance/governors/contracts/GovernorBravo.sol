@@ -58,6 +58,11 @@ contract GovernorBravo is IGovernorBravo {
         emit WhitelistGuardianSet(address(0), guardian);
     }
 
+    /// @dev Uniswap's name for `comp`; this one has Compound's.
+    function uni() external pure returns (address) {
+        revert();
+    }
+
     function implementation() external view returns (address) {
         // ERC-1967: keccak256("eip1967.proxy.implementation") - 1
         address found;

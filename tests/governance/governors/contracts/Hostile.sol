@@ -135,6 +135,19 @@ contract Disguised is Numbering {
     }
 }
 
+/// @title Shows a Governor Bravo whose token is called as Uniswap's is
+contract BravoOfUniswap is Numbering {
+    address public immutable uni;
+
+    constructor(address governor, address token) Numbering(governor) {
+        uni = token;
+    }
+
+    function comp() external pure {
+        revert();
+    }
+}
+
 /// @title Says it counts as a governor does, and nothing more that fits
 contract HalfGovernor {
     function COUNTING_MODE() external pure returns (string memory) {
