@@ -9,6 +9,8 @@ governor, and a changed quorum can revive a defeated proposal, so they touch wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
+from operator import or_
 from typing import Any, ClassVar
 
 from django.db.models import Q
@@ -23,7 +25,7 @@ from governance.models import (
     IndexedGovernor,
 )
 from governance.projectors.governor_reads import proposal_reads
-from governance.projectors.governor_rows import ENDED, proposal_values
+from governance.projectors.governor_rows import proposal_values
 from governance.projectors.times import moment
 
 NAME = "governance.governors"
@@ -104,25 +106,24 @@ class GovernorProposalProjector(Projector):
         return [f"{log.address.hex()}:{part}" for part in super().keys_of(log)]
 
     def keys_linked(self, *, keys: list[str], block: BlockHeader) -> Iterable[str]:
-        """Proposals behind touched operations, and those a touched setting may move."""
-        operations, settings = Q(pk__in=[]), []
+        """Proposals behind touched operations, and those that a touched setting concerns."""
+        operations: list[Q] = []
+        settings: list[bytes] = []
         for key in keys:
             address, part, identity = _key_parts(key)
             if part == "op":
-                operations |= Q(timelock=address, operation_id=bytes.fromhex(identity))
+                operations.append(Q(timelock=address, operation_id=bytes.fromhex(identity)))
             elif part == "settings":
                 settings.append(address)
         found: list[tuple[bytes, int]] = []
-        if operations != Q(pk__in=[]):
-            rows = GovernorOperation.objects.filter(operations).order_by("governor", "proposal_id")
-            found += rows.values_list("governor", "proposal_id")
+        if operations:
+            held = GovernorOperation.objects.filter(reduce(or_, operations))
+            found += held.order_by("governor", "proposal_id").values_list("governor", "proposal_id")
         if settings:
-            open_ones = GovernorProposal.objects.filter(governor__in=settings).exclude(
-                chain_state__in=ENDED
-            )
-            found += open_ones.order_by("governor", "proposal_id").values_list(
-                "governor", "proposal_id"
-            )
+            # All of them, not only those that may still move: a quorum asked for again for one
+            # proposal is the newest answer for every other with the same snapshot too.
+            rows = GovernorProposal.objects.filter(governor__in=settings)
+            found += rows.order_by("governor", "proposal_id").values_list("governor", "proposal_id")
         return [proposal_key(governor, number) for governor, number in found]
 
     def due_keys(self, *, block: BlockHeader) -> Iterable[str]:
