@@ -29,8 +29,9 @@ def verify_receipts() -> bool:
 
 
 def verify_headers() -> str:
-    """What a header means that does not give its own hash: ``auto`` (a lie, once any header of
-    the chain did), ``strict`` (a lie) or ``off``, for a chain that makes hashes otherwise."""
+    """What a header means that does not give its own hash: ``strict`` (a lie), ``learn`` (a lie,
+    once any header of the chain did), ``off`` (nothing: the chain makes hashes otherwise), or
+    ``auto``: strict on chains known to us, else learn."""
     return str(_get("CHAIN_VERIFY_HEADERS", "auto"))
 
 
@@ -39,9 +40,10 @@ def rpc_url_second() -> str:
     return str(_get("RPC_URL_SECOND", "") or "")
 
 
-def deployment_path() -> Path:
-    """The deployment file written by the deploy script."""
-    return Path(settings.ALTHING_DEPLOYMENT)
+def deployment_path() -> str:
+    """The deployment file written by the deploy script. Text: it is asked for at every log, and
+    making a Path costs more than looking at the file."""
+    return str(settings.ALTHING_DEPLOYMENT)
 
 
 def finality_depth() -> int | None:

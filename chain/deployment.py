@@ -4,6 +4,7 @@ Written by ``scripts/deploy.py``, one per chain; read here and nowhere else.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -66,27 +67,27 @@ def deployment() -> Deployment:
         DeploymentInvalid: ``deployment_missing``, ``deployment_malformed`` or
             ``deployment_chain`` (it is of another chain than CHAIN_ID).
     """
-    path = conf.deployment_path()
+    place = conf.deployment_path()
     try:
-        changed = path.stat().st_mtime_ns
+        changed = os.stat(place).st_mtime_ns
     except OSError as error:
         raise DeploymentInvalid(
-            "deployment_missing", f"No deployment file at {path}: deploy the contracts first."
+            "deployment_missing", f"No deployment file at {place}: deploy the contracts first."
         ) from error
-    return _load(path, changed, conf.chain_id())
+    return _load(place, changed, conf.chain_id())
 
 
 @lru_cache(maxsize=8)
-def _load(path: Path, changed: int, chain_id: int) -> Deployment:
+def _load(place: str, changed: int, chain_id: int) -> Deployment:
     try:
-        loaded = deployment_parse(json.loads(path.read_text(encoding="utf-8")))
+        loaded = deployment_parse(json.loads(Path(place).read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError, AddressInvalid) as error:
         raise DeploymentInvalid(
-            "deployment_malformed", f"{path} is not a deployment file: {error!r}"
+            "deployment_malformed", f"{place} is not a deployment file: {error!r}"
         ) from error
     if loaded.chain_id != chain_id:
         raise DeploymentInvalid(
-            "deployment_chain", f"{path} is of chain {loaded.chain_id}, CHAIN_ID is {chain_id}."
+            "deployment_chain", f"{place} is of chain {loaded.chain_id}, CHAIN_ID is {chain_id}."
         )
     return loaded
 

@@ -92,7 +92,8 @@ class Projector(ABC):
     touch_only: frozenset[tuple[str, str]] = frozenset()
 
     def keys_of(self, log: DecodedLog) -> list[str]:
-        """The keys a log touches, each once. Override it where they need the emitter's address."""
+        """The keys a log of one of ``events`` touches, each once. Override it where they need the
+        emitter's address."""
         key_of = self.events.get((log.contract, log.event))
         return list(dict.fromkeys(key_of(log.args))) if key_of else []
 

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Field, Model
 from psycopg import sql
+from psycopg.types.string import BytesBinaryDumper
 
 #: Rows from which COPY is faster than unnest, temporary table included (bench/tables.py).
 COPY_FROM = 50
@@ -109,6 +110,8 @@ def _copy(
     cursor: Any, table: Table, target: sql.Composable, rows: Iterable[tuple[Any, ...]]
 ) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, table.column_list)
+    # For bytea psycopg chooses the dumper of DB-API's Binary, which is Python; bytes have one in C.
+    cursor.adapters.register_dumper(bytes, BytesBinaryDumper)
     with connection.wrap_database_errors, cursor.copy(statement) as copy:
         copy.set_types(table.types)
         write: Callable[[Sequence[Any]], None] = copy.write_row

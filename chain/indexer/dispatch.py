@@ -69,7 +69,9 @@ class Dispatch:
 
 
 def _keys_of(projector: Projector, place: tuple[str, str]) -> KeysOf | None:
+    key_of = projector.events.get(place)
+    if key_of is None:
+        return None
     if type(projector).keys_of is not Projector.keys_of:
         return projector.keys_of
-    key_of = projector.events.get(place)
-    return None if key_of is None else lambda log: key_of(log.args)
+    return lambda log: key_of(log.args)
