@@ -38,10 +38,15 @@ def _client(urls: tuple[str, ...], chain_id: int, verify_headers: str) -> RpcCli
     transports = [HttpTransport(url) for url in urls]
     for transport in transports:
         atexit.register(transport.close)
-    if verify_headers == "auto" and chain_id in _HASHED_CHAINS:
-        verify_headers = "strict"
     pool = ProviderPool(transports, chain_id=chain_id)
-    return RpcClient(pool, headers=HeaderTrust(verify_headers))
+    return RpcClient(pool, headers=header_trust(chain_id, verify_headers))
+
+
+def header_trust(chain_id: int, verify_headers: str) -> HeaderTrust:
+    """``auto`` is ``strict`` where the chain is known to hash its headers, else ``learn``."""
+    if verify_headers == "auto":
+        verify_headers = "strict" if chain_id in _HASHED_CHAINS else "learn"
+    return HeaderTrust(verify_headers)
 
 
 def rpc_client() -> RpcClient:

@@ -70,7 +70,8 @@ class FinalityGuard:
 @lru_cache(maxsize=2)
 def _guard(url: str) -> FinalityGuard:
     pool = ProviderPool([HttpTransport(url)], chain_id=conf.chain_id())
-    return FinalityGuard(RpcClient(pool, headers=HeaderTrust(conf.verify_headers())))
+    # What it says is only compared, never taken: its headers prove nothing to us.
+    return FinalityGuard(RpcClient(pool, headers=HeaderTrust("off")))
 
 
 def finality(client: RpcClient, *, finalized_number: int) -> Finality:

@@ -47,8 +47,9 @@ class Environment(BaseSettings):
     rpc_url_second: str = ""
     #: Prove each recent block's logs complete by its receipts (one more request per such block).
     chain_verify_receipts: bool = True
-    #: A header that does not give its own hash: auto (a lie once any header did), strict, off.
-    chain_verify_headers: Literal["auto", "strict", "off"] = "auto"
+    #: A header that does not give its own hash: a lie (strict), a lie once any header of the chain
+    #: did (learn), nothing (off); auto is strict on chains known to hash so, else learn.
+    chain_verify_headers: Literal["auto", "strict", "learn", "off"] = "auto"
     #: The deployment file written by scripts/deploy.py.
     althing_deployment: Path = Path("")
     chain_id: int = 31337

@@ -81,7 +81,7 @@ class RpcClient(Exchanger):
 
     def chain_id(self) -> int:
         """EIP-155 chain id of the node."""
-        return hex_int(self.call("eth_chainId"))
+        return self._int("eth_chainId")
 
     def headers(self, blocks: Iterable[BlockRef]) -> list[BlockHeader | None]:
         """Headers in the order asked; None where the node has no such block.
@@ -170,21 +170,25 @@ class RpcClient(Exchanger):
             ContractReverted: with the raw revert bytes.
         """
         request = eth_call_request(to, data, block, sender=sender, value_wei=value_wei, gas=gas)
-        return hex_bytes(self.call(request.method, *request.params))
+        return self._bytes(request.method, *request.params)
+
+    def _bytes(self, method: str, *params: Any) -> bytes:
+        return self.checked(lambda: hex_bytes(self.call(method, *params)))
+
+    def _int(self, method: str, *params: Any) -> int:
+        return self.checked(lambda: hex_int(self.call(method, *params)))
 
     def balance_wei(self, address: bytes, block: BlockRef = "latest") -> int:
         """Balance in wei."""
-        return hex_int(self.call("eth_getBalance", f"0x{address.hex()}", block_param(block)))
+        return self._int("eth_getBalance", f"0x{address.hex()}", block_param(block))
 
     def nonce(self, address: bytes, block: BlockRef = "latest") -> int:
         """Transactions sent from ``address`` as of ``block``."""
-        return hex_int(
-            self.call("eth_getTransactionCount", f"0x{address.hex()}", block_param(block))
-        )
+        return self._int("eth_getTransactionCount", f"0x{address.hex()}", block_param(block))
 
     def code(self, address: bytes, block: BlockRef = "latest") -> bytes:
         """Contract code at ``address``; empty for a plain account."""
-        return hex_bytes(self.call("eth_getCode", f"0x{address.hex()}", block_param(block)))
+        return self._bytes("eth_getCode", f"0x{address.hex()}", block_param(block))
 
     def estimate_gas(self, *, sender: bytes, to: bytes, data: bytes, value_wei: int = 0) -> int:
         """Gas units the transaction would need now.
@@ -193,7 +197,7 @@ class RpcClient(Exchanger):
             ContractReverted: it would revert.
         """
         tx = {"from": f"0x{sender.hex()}", "to": f"0x{to.hex()}", "data": f"0x{data.hex()}"}
-        return hex_int(self.call("eth_estimateGas", tx | {"value": hex(value_wei)}))
+        return self._int("eth_estimateGas", tx | {"value": hex(value_wei)})
 
     def receipts(self, hashes: Sequence[bytes]) -> list[Receipt | None]:
         """Receipts in the order asked; None for a transaction not (or no longer) mined."""

@@ -2,8 +2,7 @@
 
 ``keccak(rlp(fields))`` (Yellow Paper 4.4.3); later forks append fields: EIP-1559, EIP-4895,
 EIP-4844, EIP-4788, EIP-7685. A chain whose headers are made otherwise (some rollups) cannot be
-checked so; ``header_hash`` then gives None or another hash, and the caller decides by what it
-saw of that chain before.
+checked so: ``HeaderTrust`` decides by what was seen of that chain before.
 """
 
 from collections.abc import Mapping
@@ -39,7 +38,7 @@ _LATER: tuple[tuple[str, int | None], ...] = (
     ("blobGasUsed", 0),  # Cancun
     ("excessBlobGas", 0),
     ("parentBeaconBlockRoot", 32),
-    ("requestsHash", 32),  # Prague
+    ("requestsHash", 32),  # Prague, Osaka
 )
 #: What stands beside the header in an answer and is no part of what is hashed.
 _BESIDE = frozenset(
@@ -50,7 +49,7 @@ _KNOWN = frozenset(name for name, _ in (*_FIELDS, *_LATER)) | _BESIDE
 
 
 def header_hash(source: Mapping[str, Any]) -> bytes | None:
-    """Hash of a header as JSON-RPC gives it; None where its set of fields is not understood.
+    """Hash of a header as JSON-RPC gives it, by the fields known here; None where one is missing.
 
     Raises:
         Inconsistent: a field is malformed.
@@ -58,12 +57,15 @@ def header_hash(source: Mapping[str, Any]) -> bytes | None:
     present = [source.get(name) is not None for name, _ in _LATER]
     if sorted(present, reverse=True) != present:
         return None
-    if any(name not in _KNOWN and value is not None for name, value in source.items()):
-        return None
-    fields = [*_FIELDS, *_LATER[: sum(present)]]
     if any(source.get(name) is None for name, _ in _FIELDS):
         return None
+    fields = [*_FIELDS, *_LATER[: sum(present)]]
     return keccak(rlp_list(rlp_bytes(_bytes(source[name], length)) for name, length in fields))
+
+
+def fields_unknown(source: Mapping[str, Any]) -> list[str]:
+    """Names in a header that no fork known here has."""
+    return [name for name, value in source.items() if name not in _KNOWN and value is not None]
 
 
 def _bytes(value: Any, length: int | None) -> bytes:
@@ -81,13 +83,17 @@ def _bytes(value: Any, length: int | None) -> bytes:
 class HeaderTrust:
     """What a header that does not give its own hash means on this chain.
 
-    ``strict``: a lie. ``off``: nothing is recomputed. ``auto``: a lie, once any header of this
-    chain gave its hash; before that the chain makes hashes otherwise, and nothing is proven.
+    ``strict``: a lie. ``learn``: a lie, once any header of this chain gave its hash, unless it has
+    fields that no known fork has; before that the chain makes hashes otherwise, and nothing is
+    proven. ``off``: nothing is recomputed.
     """
 
-    def __init__(self, mode: str = "auto") -> None:
-        self.mode = mode
-        self._works = mode == "strict"
+    def __init__(self, mode: str = "learn") -> None:
+        if mode not in ("strict", "learn", "off"):
+            raise ValueError(f"CHAIN_VERIFY_HEADERS is none of its values: {mode!r}.")
+        self.strict = mode == "strict"
+        self._off = mode == "off"
+        self._works = self.strict
 
     def check(self, hash_said: bytes, source: Mapping[str, Any]) -> bool:
         """Whether ``hash_said`` is proven by the fields.
@@ -95,16 +101,16 @@ class HeaderTrust:
         Raises:
             Inconsistent: it is not, and on this chain it must be.
         """
-        if self.mode == "off":
+        if self._off:
             return False
         found = header_hash(source)
         if found == hash_said:
             self._works = True
             return True
-        if self._works and (found is not None or self.mode == "strict"):
-            raise Inconsistent(
-                f"The fields of block 0x{hash_said.hex()[:16]} do not give its hash. Where this "
-                "chain makes its hashes otherwise, set CHAIN_VERIFY_HEADERS=off.",
-                evidence={"recomputed": found.hex() if found else "", "answered": dict(source)},
-            )
-        return False
+        if not self._works or (not self.strict and fields_unknown(source)):
+            return False
+        raise Inconsistent(
+            f"The fields of block 0x{hash_said.hex()[:16]} do not give its hash. If this chain "
+            "makes its hashes otherwise, set CHAIN_VERIFY_HEADERS=off.",
+            evidence={"recomputed": found.hex() if found else "", "answered": dict(source)},
+        )

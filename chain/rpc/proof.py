@@ -60,11 +60,25 @@ def _receipts_fetch(client: RpcClient, header: BlockHeader) -> BlockReceipts | N
     source = client.batch([Call("eth_getBlockReceipts", (f"0x{header.hash.hex()}",))])[0]
     if not isinstance(source, RpcError):
         client.block_receipts = True
-        return receipts_check(header, source)
+        return _believed(client, header, receipts_check(header, source))
     if client.block_receipts or not isinstance(source, Permanent):
         raise source
     client.block_receipts = False  # not every node has that method
     return receipts_one_by_one(client, header)
+
+
+def _believed(client: RpcClient, header: BlockHeader, found: BlockReceipts) -> BlockReceipts:
+    """On a chain whose headers must prove themselves, its receipts must too.
+
+    Raises:
+        Inconsistent
+    """
+    if client.header_trust.strict and not found.proven:
+        raise Inconsistent(
+            f"The receipts of block {header.number} cannot be proven: {found.reason} If this chain "
+            "has such by right, set CHAIN_VERIFY_HEADERS=learn."
+        )
+    return found
 
 
 def receipts_of_block(client: RpcClient, header: BlockHeader) -> BlockReceipts | None:
@@ -101,4 +115,4 @@ def receipts_one_by_one(client: RpcClient, header: BlockHeader) -> BlockReceipts
             raise result
         if result is None:
             raise Inconsistent(f"A transaction of block {header.number} has no receipt.")
-    return receipts_check(header, results)
+    return _believed(client, header, receipts_check(header, results))
