@@ -31,7 +31,11 @@ class Freshness:
 
 def freshness() -> Freshness:
     """How far the index is, from the database alone: a slow node slows no page."""
-    cursor = Cursor.objects.filter(chain_id=conf.chain_id()).first()
+    return freshness_of(Cursor.objects.filter(chain_id=conf.chain_id()).first())
+
+
+def freshness_of(cursor: Cursor | None) -> Freshness:
+    """How far the index is by its cursor, which the caller has read."""
     if cursor is None:
         return Freshness(0, None, 0, 0, 0, 0, "red", "Nothing is indexed yet.")
     lag_blocks = max(0, cursor.head_number - cursor.number)

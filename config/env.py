@@ -5,12 +5,13 @@ variable; nothing falls back to a guess. Secrets may be given as ``NAME_FILE``.
 """
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -95,16 +96,25 @@ class Environment(BaseSettings):
     admin_path: str = "admin"
     #: Staff may reach the console only from these addresses, comma separated. Empty: any.
     admin_allowed_ips: str = ""
+    #: Networks that may read /metrics, comma separated, like ``10.0.0.0/8``. Empty: none.
+    metrics_allowed_ips: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
+    #: Who shows it as ``Authorization: Bearer`` may read /metrics too. Empty: nobody.
+    metrics_token: SecretStr = SecretStr("")
     #: Offers a test wallet on the pages and a proxy to the local chain.
     demo_mode: bool = False
     log_level: str = "INFO"
+
+    @field_validator("metrics_allowed_ips", mode="before")
+    @classmethod
+    def _networks(cls, value: str | list[str]) -> list[str]:
+        return split(value) if isinstance(value, str) else value
 
 
 def read_environment() -> Environment:
     """Read the environment, taking ``NAME_FILE`` where a secret is a file."""
     names = (
         "SECRET_KEY DATABASE_URL CELERY_BROKER_URL CACHE_URL RPC_URL RPC_URLS RPC_URL_SECOND "
-        "ALTHING_KEEPER_SIGNER_URL"
+        "ALTHING_KEEPER_SIGNER_URL METRICS_TOKEN"
     )
     for name in names.split():
         path = os.environ.get(f"{name}_FILE")

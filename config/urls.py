@@ -18,5 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.urls")),
 ]
 
+handler500 = "governance.views.errors.server_error"
+
 if settings.DEMO_MODE:
     urlpatterns.append(path("demo/", include("demo.urls")))

@@ -12,7 +12,8 @@ from django.http import HttpRequest
 
 from chain.addresses import to_checksum
 from chain.contracts import DeploymentInvalid, deployment
-from chain.status import Freshness, freshness
+from chain.status import Freshness
+from governance.freshness import SiteFreshness, site_freshness
 
 THEMES = ("light", "dark")
 #: The cookie the theme toggle writes. The server reads it, so that no page flashes.
@@ -44,8 +45,17 @@ class Site:
         return to_checksum(account) if account else ""
 
     @cached_property
+    def _freshness(self) -> SiteFreshness:
+        return site_freshness()
+
+    @property
     def freshness(self) -> Freshness:
-        return freshness()
+        return self._freshness.index
+
+    @property
+    def mismatches(self) -> int:
+        """Indexed values that differ from the chain's own answers."""
+        return self._freshness.mismatches
 
     @cached_property
     def writes_off(self) -> str:

@@ -52,4 +52,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("how-voting-works/", about.about_voting, name="about_voting"),
     path("status/strip", status.status_strip, name="status_strip"),
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
 ]

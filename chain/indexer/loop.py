@@ -155,17 +155,20 @@ def error_note(cursor: Cursor, text: str) -> None:
 
 
 def index_until_head(*, seconds: float | None = None, indexer: Indexer | None = None) -> Step:
-    """Step until there is nothing to do, or ``seconds`` are over; return the last step.
+    """Step until there is nothing to do, or ``seconds`` are over; return the last step's outcome
+    and the blocks of all.
 
     Raises:
         RpcError
     """
     indexer = indexer or Indexer()
     deadline = None if seconds is None else time.monotonic() + seconds
+    blocks = 0
     while True:
         step = indexer.step()
+        blocks += step.blocks
         joining = step.outcome != Outcome.HALTED and indexer.join_step()
         if step.outcome in (Outcome.IDLE, Outcome.STALE, Outcome.HALTED) and not joining:
-            return step
+            return Step(step.outcome, blocks)
         if deadline is not None and time.monotonic() > deadline:
-            return step
+            return Step(step.outcome, blocks)

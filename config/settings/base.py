@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "governance.api.status.IndexHeaderMiddleware",
     # Last, as django-axes asks: it sees the outcome of every login.
     "axes.middleware.AxesMiddleware",
 ]
@@ -289,6 +290,11 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 # Smart-wallet pop-ups need to talk back to the page that opened them.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
+
+# --- Monitoring ---------------------------------------------------------------------
+# Who may read /metrics; with neither it does not exist. Balances and hosts are nobody's business.
+METRICS_ALLOWED_IPS = ENV.metrics_allowed_ips
+METRICS_TOKEN = ENV.metrics_token.get_secret_value()
 
 # --- Language, time, files -----------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from governance.api import discussion, governors, proposing, reads, sending
+from governance.api import discussion, governors, proposing, reads, sending, status
 
 urlpatterns: list[URLPattern] = [
     path("proposals/", reads.ProposalList.as_view(), name="api-proposals"),
@@ -49,5 +49,6 @@ urlpatterns: list[URLPattern] = [
         sending.TransactionDetail.as_view(),
         name="api-transaction",
     ),
+    path("status/", status.StatusView.as_view(), name="api-status"),
     path("moderation/log/", reads.ModerationLog.as_view(), name="api-moderation-log"),
 ]

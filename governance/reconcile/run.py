@@ -103,11 +103,12 @@ def _scope_check(scope: Scope) -> None:
         raise ReconcileRefused(
             "reconcile_halted", "The index is halted.", "Run `manage.py resolve_reorg` first."
         )
-    if cursor.head_number - cursor.number >= conf.freshness_red_blocks():
+    behind = cursor.head_number - cursor.number
+    if behind >= conf.freshness_red_blocks() or cursor.projected_number < cursor.number:
         # Far behind, rows are recomputed at the end of a stretch and not at its every block.
         raise ReconcileRefused(
             "reconcile_catching_up",
-            f"The index is {cursor.head_number - cursor.number} blocks behind the chain.",
+            f"The index is {behind} blocks behind the chain, its tables perhaps more.",
             "Wait until it has caught up, or run `manage.py index --until-head`.",
         )
     if scope.name == "proposal" and not Proposal.objects.filter(number=scope.proposal).exists():

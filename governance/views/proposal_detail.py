@@ -16,7 +16,15 @@ from django.views.decorators.http import require_safe
 from chain.addresses import to_checksum
 from chain.paging import keyset_page
 from governance.markdown import render_markdown
-from governance.models import Delegate, HiddenProposal, Proposal, TimelockOperation, Vote
+from governance.models import (
+    Delegate,
+    HiddenProposal,
+    Proposal,
+    ReconcileFinding,
+    TimelockOperation,
+    Vote,
+)
+from governance.reconcile import findings_open
 from governance.state import ProposalState, proposal_state
 from governance.text import proposal_body
 from governance.views.actions import action_cards
@@ -26,6 +34,7 @@ from governance.views.common import (
     page_render,
     proposal_totals,
     query_with,
+    site_of,
     viewer,
 )
 from governance.views.delegates import SENTINEL
@@ -37,6 +46,8 @@ from governance.views.steps import action_bar, timeline_steps
 VOTES_PAGE = 25
 #: Delegates listed under "Hasn't voted".
 MISSING_MAX = 25
+#: Values listed that differ from the chain's; one is enough to look.
+MISMATCHES_MAX = 10
 #: Numbers above this are taken for full proposal ids (uint256), which links elsewhere use.
 NUMBER_MAX = 10**9
 TABS = {"votes": "Votes", "discussion": "Discussion", "history": "History", "raw": "Raw JSON"}
@@ -88,6 +99,7 @@ def proposal_detail(request: HttpRequest, number: int) -> HttpResponse:
         "remarks": [] if state.is_final else proposal_remarks(proposal, actions, at=at),
         "steps": timeline_steps(proposal, state, at=at),
         "hidden": hidden,
+        "mismatches": proposal_mismatches(request, proposal),
         "show_text": hidden is None or show_hidden,
         "description": render_markdown(proposal_body(proposal.description))
         if (hidden is None or show_hidden)
@@ -98,6 +110,13 @@ def proposal_detail(request: HttpRequest, number: int) -> HttpResponse:
         **_TAB_CONTEXTS[tab](request, proposal),
     }
     return page_render(request, "governance/proposal_detail.html", context)
+
+
+def proposal_mismatches(request: HttpRequest, proposal: Proposal) -> list[ReconcileFinding]:
+    """What reconcile found of it and did not see agree since; no query where nothing differs."""
+    if not site_of(request).mismatches:
+        return []
+    return list(findings_open().filter(proposal_id=proposal.proposal_id)[:MISMATCHES_MAX])
 
 
 def _rail_context(
