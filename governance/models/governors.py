@@ -131,7 +131,8 @@ class GovernorProposal(models.Model):
     snapshot_clock = Uint256Field()
     deadline_clock = Uint256Field()
     extended_count = models.PositiveIntegerField(default=0)
-    #: Unix seconds from which it can be executed, as the governor says; null before queueing.
+    #: Unix seconds from which it can be executed, as the governor says, or said when it queued it;
+    #: null before that.
     eta_s = Uint256Field(null=True)
 
     created_at = models.DateTimeField()

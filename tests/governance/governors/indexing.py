@@ -51,7 +51,8 @@ def same_as_chain(local: LocalGovernor, proposal: LocalProposal, row: GovernorPr
     assert (row.against_votes, row.for_votes, row.abstain_votes) == local.tallies(proposal)
     assert row.deadline_clock == local.deadline(proposal)
     assert row.snapshot_clock == local.snapshot(proposal)
-    assert (row.eta_s or 0) == local.eta(proposal)
+    # OpenZeppelin 4 forgets the eta of what its timelock has done; the log keeps it.
+    assert local.eta(proposal) in (0, row.eta_s)
     assert row.id_matches is not False
     assert row.description_bytes == proposal.description
 

@@ -116,7 +116,7 @@ def test_a_quorum_that_revives_a_defeated_proposal(followed: Any) -> None:
     local = followed("oz5_settable_quorum")
     proposal = local.propose()
     local.open_vote(proposal)
-    local.vote(proposal, who=2)
+    local.vote(proposal, who=3)
     local.close_vote(proposal)
     row = indexed(local, proposal)
     assert (row.chain_state, row.state) == (ProposalState.DEFEATED, ProposalState.DEFEATED)
