@@ -154,7 +154,7 @@ class Chain:
         packed = encode(types, [targets, values, datas, description])
         data = "0x" + (selector(f"propose({CALLS},string)") + packed).hex()
         # Votes count from the second after a delegation; blocks mined at once run ahead of time.
-        self.mine(seconds=30)
+        self.mine(seconds=10)
         asked = {"from": self.accounts[HOLDER], "to": governor, "data": data}
         number = int(self.rpc("eth_call", asked, "latest"), 16)
         self.must(self.send(HOLDER, governor, data))

@@ -53,7 +53,7 @@ def f9_stranger(run: Run) -> None:
     from governance.keeper import keeper_tick
 
     proposal, to = _until_queued(run, "stranger")
-    run.index()
+    run.settle()
     keeper_tick()
     if not TxIntent.objects.filter(kind="execute", state="planned").exists():
         run.counts.add("stuck", f"the keeper planned nothing: {_notes()}")
@@ -80,7 +80,7 @@ def f10_canceled(run: Run) -> None:
     to = run.recipient("canceled")
     proposal = run.chain.payout(to, AMOUNT_WEI, f"canceled {run.seed}")
     run.chain.pass_vote(proposal)
-    run.index()
+    run.settle()
     keeper_tick()
 
     def reached(name: str) -> None:

@@ -5,11 +5,14 @@ Shared by ``make chaos`` and ``make bench-reorg``. Nothing here is used by the s
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +25,7 @@ from psycopg import sql
 
 from config.embedded.anvil import AnvilServer
 from config.embedded.postgres import binaries_for
-from config.embedded.process import service_user
+from config.embedded.process import EngineFailed, service_user
 from config.embedded.supervisor import Supervisor
 
 #: The database the code under test works in; made anew for every run.
@@ -135,17 +138,94 @@ class Stage:
     def dump(self) -> Path:
         """Back the live database up with pg_dump."""
         path = self.folder / "live.dump"
-        self._tool("pg_dump", "-Fc", "-f", path, "-d", self._url(LIVE))
+        self._tool("pg_dump", "-Fc", "-f", path, "-d", self.url())
         return path
 
     def restore(self, dump: Path) -> None:
         """Lose the live database and bring the backup back."""
         self.database_copy("template0", LIVE)
-        self._tool("pg_restore", "--no-owner", "-d", self._url(LIVE), dump)
+        self._tool("pg_restore", "--no-owner", "-d", self.url(), dump)
 
-    def _url(self, database: str) -> str:
+    def url(self, database: str = LIVE) -> str:
+        """The libpq address of a database."""
         assert self.supervisor.postgres is not None
         return self.supervisor.postgres.url(database)
+
+    def checkpoint(self) -> None:
+        """Let PostgreSQL log the copied database's sequences anew. A sequence copied by CREATE
+        DATABASE may else hand out numbers again after a crash: PostgreSQL believes them logged,
+        which they are, in the database it was copied from.
+        """
+        with self.admin() as session:
+            session.execute("CHECKPOINT")
+
+    def postgres_kill(self, *, by: str) -> None:
+        """End PostgreSQL by a signal to its first process, as a machine in trouble would."""
+        from django.db import connections
+
+        server = self.supervisor.postgres
+        assert server is not None
+        assert server.child is not None
+        os.kill(server.child.process.pid, signal.Signals[by])
+        server.child.process.wait(30)
+        # The harness's own session died with it; the next request opens another.
+        connections.close_all()
+
+    def postgres_start(self) -> None:
+        """Start it again on the same data: it recovers from its log."""
+        server = self.supervisor.postgres
+        assert server is not None
+        for attempt in range(50):
+            try:
+                server.start()
+                return
+            except EngineFailed:
+                # The killed server's children hold its memory until they have noticed.
+                if attempt == 49:
+                    raise
+                time.sleep(0.2)
+
+    def broker_flush(self) -> None:
+        """FLUSHALL."""
+        import redis
+
+        redis.Redis.from_url(os.environ["CELERY_BROKER_URL"]).flushall()
+
+    def broker_restart(self) -> None:
+        """Kill the broker with all it holds, and start an empty one at the same address."""
+        valkey = self.supervisor.valkey
+        assert valkey is not None
+        assert valkey.child is not None
+        port, password = valkey.port, valkey.password
+        os.kill(valkey.child.process.pid, signal.SIGKILL)
+        valkey.child.process.wait(30)
+        time.sleep(0.3)
+        valkey.password = password
+        for attempt in range(50):
+            try:
+                valkey._start_once(port)
+                return
+            except EngineFailed:
+                if attempt == 49:
+                    raise
+                time.sleep(0.2)
+
+    def keystore(self) -> dict[str, str]:
+        """The keeper's keystore, made once; the variables that name it."""
+        path, secret = self.folder / "keeper.json", self.folder / "keeper.passphrase"
+        if not path.exists():
+            from eth_account import Account
+
+            from bench.chaos.chainside import KEEPER_KEY
+
+            stored = Account.encrypt(KEEPER_KEY, "chaos", kdf="pbkdf2", iterations=2)
+            for file, text in ((path, json.dumps(stored)), (secret, "chaos")):
+                file.write_text(text, encoding="utf-8")
+                file.chmod(0o600)
+        return {
+            "ALTHING_KEEPER_KEYSTORE": str(path),
+            "ALTHING_KEEPER_PASSPHRASE_FILE": str(secret),
+        }
 
     def _tool(self, name: str, *args: object) -> None:
         command = [binaries_for(service_user()) / name, *args]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.chaos import faults_index, faults_keeper, faults_send, sabotage
+from bench.chaos import faults_index, faults_keeper, faults_send, faults_site, sabotage
 from bench.chaos.run import Run
 
 
@@ -48,10 +48,18 @@ FAULTS: tuple[Fault, ...] = (
     Fault("F11", "the node lags and goes backwards", faults_index.f11_stale),
     Fault("F12", "the node lies", faults_index.f12_lies, weight=3, short=6),
     Fault("F13", "429, 5xx, slow, half, 10 MB", faults_index.f13_unwell, weight=2),
+    Fault("F14", "PostgreSQL is killed", faults_site.f14_database_killed, most=16),
+    Fault("F15", "locks, ended sessions, full disk", faults_site.f15_refused_by_database, short=2),
+    Fault("F16", "the broker is flushed or lost", faults_site.f16_broker_lost, most=4),
+    Fault("F17", "tasks delivered five times and late", faults_site.f17_delivered_often, most=4),
     Fault("F18", "the clock jumps an hour", faults_send.f18_clock),
     Fault("F19", "double spends of the treasury", faults_keeper.f19_double_spend),
+    Fault("F21", "a flood of requests", faults_site.f21_flood, most=1, short=0),
+    Fault("F22", "malicious texts", faults_site.f22_malicious_text, most=8),
+    Fault("F23", "migrations in traffic", faults_site.f23_migration, most=1, short=0),
     Fault("F24", "full re-index and rebuild", faults_index.f24_reindex),
     Fault("F25", "restore of a backup", faults_send.f25_restore, most=12),
+    Fault("F26", "soak", faults_site.f26_soak, most=1, short=0),
 )
 
 #: Row -> why it cannot be injected here. Never counted as zero.
