@@ -300,33 +300,38 @@ def test_a_node_without_old_state_is_read_at_a_final_block(
     balances_match(client)
 
 
+@pytest.mark.parametrize("proven", [True, False], ids=["by receipts", "by logs"])
 @pytest.mark.parametrize("lie", ["null", "hidden", "foreign", "other-block", "twice"])
 def test_a_lying_node_changes_nothing(
     holders: HolderProjector,
     faulty: FaultyTransport,
     client: RpcClient,
     treasurer: Wallet,
+    settings: Any,
     lie: str,
+    proven: bool,
 ) -> None:
+    settings.CHAIN_VERIFY_RECEIPTS = proven
     indexer = Indexer(RpcClient(faulty))
     index_until_head(indexer=indexer)
     pay(treasurer, ADA)
     before = (Log.objects.count(), Cursor.objects.get().number)
 
     def spoil(methods: list[str], answer: Any) -> Any:
-        if methods != ["eth_getLogs"]:
+        if methods != ["eth_getBlockReceipts" if proven else "eth_getLogs"]:
             return answer
-        logs = answer["result"]
+        where, key = (answer["result"][0], "logs") if proven else (answer, "result")
+        logs = where[key]
         if lie == "null":
-            answer["result"] = None
+            where[key] = None
         elif lie == "hidden":
-            answer["result"] = []
+            where[key] = []
         elif lie == "foreign":
             logs[0]["address"] = "0x" + "99" * 20
         elif lie == "other-block":
             logs[0]["blockHash"] = "0x" + "99" * 32
         else:
-            answer["result"] = logs + logs
+            where[key] = logs + logs
         return answer
 
     faulty.spoil = spoil
