@@ -2,6 +2,7 @@
 
 from chain.rpc.client import Call, RpcClient
 from chain.rpc.errors import (
+    BatchTooLarge,
     BlockUnknown,
     ContractReverted,
     Inconsistent,
@@ -11,11 +12,14 @@ from chain.rpc.errors import (
     RpcError,
     StateUnavailable,
     Transient,
+    WrongChain,
 )
+from chain.rpc.pool import ProviderPool, ProviderScore
 from chain.rpc.transport import HttpTransport, Transport
 from chain.rpc.types import BlockHeader, RawLog, Receipt
 
 __all__ = [
+    "BatchTooLarge",
     "BlockHeader",
     "BlockUnknown",
     "Call",
@@ -23,6 +27,8 @@ __all__ = [
     "HttpTransport",
     "Inconsistent",
     "Permanent",
+    "ProviderPool",
+    "ProviderScore",
     "RangeTooLarge",
     "RateLimited",
     "RawLog",
@@ -32,4 +38,5 @@ __all__ = [
     "StateUnavailable",
     "Transient",
     "Transport",
+    "WrongChain",
 ]
