@@ -111,6 +111,11 @@ class Projector(ABC):
         """What to read from the chain at ``block`` for these touched keys."""
         return ()
 
+    def reads_of(self, *, log: DecodedLog, block: BlockHeader) -> Iterable[Read]:
+        """What to read at ``block`` because of a new log in a key's history: what ``reads`` cannot
+        know yet, since the key has no row."""
+        return ()
+
     @abstractmethod
     def recompute(self, *, key: str, history: "History") -> None:
         """Write the key's rows from its canonical history; delete them if it has none."""

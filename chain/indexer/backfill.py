@@ -18,6 +18,7 @@ from chain.indexer.dispatch import Dispatch
 from chain.indexer.fetch import batch_of_window, batch_settle, window_logs
 from chain.indexer.planner import Observation, Position, window_next
 from chain.models import Cursor
+from chain.projections import DecodedLog
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import Inconsistent, RangeTooLarge
 from chain.rpc.types import BlockHeader, RawLog
@@ -95,6 +96,8 @@ class Backfill:
         self._watch_digest = watched.digest
         self._contracts: Mapping[bytes, str] = watched.contracts
         self._dispatch = Dispatch(self._contracts)
+        #: Logs in keys' histories since keys were recomputed last.
+        self._kept: list[tuple[str, DecodedLog]] = []
 
     def run(self) -> int:
         """Index; return the number of blocks. What is committed stays, whatever comes after.
@@ -149,8 +152,11 @@ class Backfill:
                 batch,
                 pending=pending,
                 finalized_number=self._seen.finalized_number,
+                kept=self._kept,
             )
-            self._projected = fetched.end
+            self._projected, self._kept = fetched.end, []
+        else:
+            self._kept += batch.logs.kept
         self._reached("fetched")
         batch_commit(batch)
         self._reached("committed")

@@ -36,12 +36,13 @@ class Logs:
     """Logs made ready for their tables.
 
     ``rows`` are rows of ``chain.models.Log``; ``keys`` are (projector, key, block number, log
-    index, block hash) of logs in a key's history; ``projected`` holds the rows that row projectors
-    make of them.
+    index, block hash) of logs in a key's history, ``kept`` those logs with the projector they are
+    kept for; ``projected`` holds the rows that row projectors make of logs.
     """
 
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     keys: list[tuple[str, str, int, int, bytes]] = field(default_factory=list)
+    kept: list[tuple[str, DecodedLog]] = field(default_factory=list)
     places: Places = field(default_factory=dict)
     projected: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
@@ -142,11 +143,15 @@ def log_route(found: Logs, route: Route, log: DecodedLog) -> None:
         found.projected.setdefault(projector, []).extend(rows_of(log))
     place = LogPlace(log.block_number, log.log_index, log.block_timestamp)
     for projector, keys_of, kept in route.touches:
-        places = found.places.setdefault(projector, {})
+        places = found.places.get(projector)
+        if places is None:
+            places = found.places[projector] = {}
         for key in keys_of(log):
             if kept and places.get(key) is not place:
                 found.keys.append((projector, key, place[0], place[1], log.block_hash))
             places[key] = place
+        if kept:
+            found.kept.append((projector, log))
 
 
 def touched_collect(touched: Touched, end: BlockHeader) -> Touched:

@@ -18,8 +18,8 @@ from chain.indexer.batch import (
 )
 from chain.indexer.dispatch import Dispatch
 from chain.indexer.planner import Observation, Position
-from chain.indexer.reads import ReadRequest, requests_of
-from chain.projections import registered_projectors
+from chain.indexer.reads import ReadRequest, read_request, requests_of
+from chain.projections import DecodedLog, registered_projectors
 from chain.rpc.client import Call, RpcClient
 from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
 from chain.rpc.multicall import multicall
@@ -99,8 +99,10 @@ def batch_settle(
     *,
     pending: Mapping[str, Sequence[str]],
     finalized_number: int,
+    kept: Sequence[tuple[str, DecodedLog]] = (),
 ) -> None:
-    """Choose the keys to recompute at the batch's end, and read what they need there.
+    """Choose the keys to recompute at the batch's end, and read what they need there. ``kept`` are
+    logs of earlier batches whose keys are recomputed only now.
 
     Raises:
         RpcError
@@ -109,7 +111,7 @@ def batch_settle(
     batch.touched = touched_collect(touched, batch.end)
     batch.reads = reads_make(
         client,
-        requests=reads_wanted(batch.touched, batch.end),
+        requests=reads_wanted(batch.touched, batch.end, kept=[*kept, *batch.logs.kept]),
         at=batch.end,
         finalized_number=finalized_number,
     )
@@ -215,12 +217,17 @@ def _check_really_empty(client: RpcClient, block: BlockHeader, addresses: Sequen
             raise Inconsistent(f"The node hid logs of block {block.number}.")
 
 
-def reads_wanted(touched: Touched, end: BlockHeader) -> list[ReadRequest]:
-    """What the projectors want read for their touched keys, each read once."""
+def reads_wanted(
+    touched: Touched, end: BlockHeader, kept: Sequence[tuple[str, DecodedLog]] = ()
+) -> list[ReadRequest]:
+    """What the projectors want read for their touched keys and new logs, each read once."""
     wanted: dict[ReadRequest, None] = {}
-    for projector in registered_projectors():
-        keys = touched.get(projector.name, [])
-        wanted.update(dict.fromkeys(requests_of(projector, keys, end)))
+    projectors = {projector.name: projector for projector in registered_projectors()}
+    for name, projector in projectors.items():
+        wanted.update(dict.fromkeys(requests_of(projector, touched.get(name, []), end)))
+    for name, log in kept:
+        for read in projectors[name].reads_of(log=log, block=end):
+            wanted[read_request(read)] = None
     return list(wanted)
 
 

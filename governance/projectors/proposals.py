@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
@@ -12,6 +12,7 @@ from chain.contracts import deployment, text_to_bytes
 from chain.decoding import LossyText
 from chain.projections import BlockHeader, DecodedLog, History, Projector, Read
 from chain.proposal_id import description_hash, timelock_operation_id
+from chain.tables import fields_of, row_of, rows_insert
 from governance.actions.decode import DecodedAction, decode_action, proposal_kind
 from governance.actions.parameters import parameter_infos
 from governance.models import Proposal, ProposalAction, RoutineCall
@@ -72,23 +73,47 @@ class ProposalProjector(Projector):
         for snapshot in waiting.values_list("snapshot_at", flat=True):
             yield Read(GOVERNOR, "quorum", (unix(snapshot),))
 
+    def reads_of(self, *, log: DecodedLog, block: BlockHeader) -> Iterable[Read]:
+        """The quorum of a proposal that is new and whose snapshot is past already."""
+        if log.event == "ProposalCreated" and log.args["voteStart"] < block.timestamp:
+            yield Read(GOVERNOR, "quorum", (log.args["voteStart"],))
+
     def recompute(self, *, key: str, history: History) -> None:
-        """Rebuild one proposal and its actions; delete them when its creation is gone."""
-        created = history.logs("ProposalCreated")
-        if not created:
-            Proposal.objects.filter(proposal_id=int(key)).delete()
+        """Rebuild one proposal and its actions."""
+        self.recompute_many({key: history})
+
+    def recompute_many(self, histories: Mapping[str, History]) -> None:
+        """Rebuild proposals and their actions; delete them when their creation is gone."""
+        created = {
+            int(key): logs[0]
+            for key, history in histories.items()
+            if (logs := history.logs("ProposalCreated"))
+        }
+        gone = Proposal.objects.filter(
+            proposal_id__in={int(key) for key in histories} - created.keys()
+        )
+        known = Proposal.objects.in_bulk(created)
+        decoded = _actions_decode(created)
+        built = [
+            _proposal_build(log, histories[str(number)], decoded[number])
+            for number, log in created.items()
+        ]
+        moved = [row for row in built if _is_moved(row, known.get(row.proposal_id))]
+        _numbers_give(built, known, moved)
+        for row in built:
+            _judge(row, histories[str(row.proposal_id)])
+        left = gone.delete()[0] > 0
+        columns = [item.column for item in fields_of(Proposal)]
+        rows_insert(
+            Proposal,
+            [row_of(row) for row in built],
+            unique=("proposal_id",),
+            update=columns[1:],
+        )
+        _actions_write(moved, decoded)
+        if left or moved:
             numbers_restore()
-            return
-        proposal = _proposal_build(created[0], history)
-        known = Proposal.objects.filter(proposal_id=proposal.proposal_id).first()
-        moved = known is None or _place(known) != _place(proposal)
-        proposal.number = _number_next() if known is None or moved else known.number
-        _judge(proposal, history)
-        proposal.save(force_insert=known is None, force_update=known is not None)
-        if moved:
-            _actions_write(proposal, created[0])
-            numbers_restore()
-        _routine_mark(proposal, history)
+        _routine_mark(built, histories)
 
 
 def _proposal_reads(proposal_id: int) -> Iterable[Read]:
@@ -102,7 +127,9 @@ def _proposal_reads(proposal_id: int) -> Iterable[Read]:
         yield Read(GOVERNOR, function, (proposal_id,))
 
 
-def _proposal_build(created: DecodedLog, history: History) -> Proposal:
+def _proposal_build(
+    created: DecodedLog, history: History, actions: Sequence[DecodedAction]
+) -> Proposal:
     args = created.args
     proposal_id = args["proposalId"]
     raw = text_to_bytes(args["description"])
@@ -137,7 +164,7 @@ def _proposal_build(created: DecodedLog, history: History) -> Proposal:
             description=raw,
         ),
     )
-    proposal.kind = proposal_kind(_decoded(created), is_constitutional=proposal.is_constitutional)
+    proposal.kind = proposal_kind(actions, is_constitutional=proposal.is_constitutional)
     _lifecycle(proposal, history)
     return proposal
 
@@ -189,18 +216,26 @@ def _judge(proposal: Proposal, history: History) -> None:
         proposal.due_at = None if due is None else moment(due)
 
 
-def _decoded(created: DecodedLog) -> list[DecodedAction]:
-    infos = parameter_infos()
-    args = created.args
-    calls = zip(args["targets"], args["values"], args["calldatas"], strict=True)
-    return [
-        decode_action(index=index, target=target, value_wei=value, calldata=data, infos=infos)
-        for index, (target, value, data) in enumerate(calls)
-    ]
+def _actions_decode(created: Mapping[int, DecodedLog]) -> dict[int, list[DecodedAction]]:
+    """The calls of each proposal, read."""
+    infos = parameter_infos() if created else {}
+    found: dict[int, list[DecodedAction]] = {}
+    for number, log in created.items():
+        args = log.args
+        calls = zip(args["targets"], args["values"], args["calldatas"], strict=True)
+        found[number] = [
+            decode_action(index=index, target=target, value_wei=value, calldata=data, infos=infos)
+            for index, (target, value, data) in enumerate(calls)
+        ]
+    return found
 
 
-def _actions_write(proposal: Proposal, created: DecodedLog) -> None:
-    ProposalAction.objects.filter(proposal=proposal).delete()
+def _actions_write(
+    proposals: Sequence[Proposal], decoded: Mapping[int, Sequence[DecodedAction]]
+) -> None:
+    if not proposals:
+        return
+    ProposalAction.objects.filter(proposal__in=proposals).delete()
     ProposalAction.objects.bulk_create(
         ProposalAction(
             proposal=proposal,
@@ -217,30 +252,49 @@ def _actions_write(proposal: Proposal, created: DecodedLog) -> None:
             recipient=action.recipient,
             amount_wei=action.amount_wei,
         )
-        for action in _decoded(created)
+        for proposal in proposals
+        for action in decoded[proposal.proposal_id]
     )
 
 
-def _routine_mark(proposal: Proposal, history: History) -> None:
-    """Which of the actions are routine, by the list as it stood at the block judged."""
-    logs = history.logs(key=ROUTINE_KEY, projector="governance.settings")
-    routine = routine_calls(logs, until=history.block.number)
+def _routine_mark(proposals: Sequence[Proposal], histories: Mapping[str, History]) -> None:
+    """Which actions are routine, by the list as it stood at the block each proposal is judged."""
+    if not proposals:
+        return
+    until = {row.proposal_id: histories[str(row.proposal_id)].block.number for row in proposals}
+    any_history = histories[str(proposals[0].proposal_id)]
+    logs = any_history.logs(key=ROUTINE_KEY, projector="governance.settings")
+    lists = {number: routine_calls(logs, until=number) for number in set(until.values())}
     changed = []
-    for action in ProposalAction.objects.filter(proposal=proposal):
+    for action in ProposalAction.objects.filter(proposal__in=proposals):
         call = (bytes(action.target), bytes(action.calldata[:4]))
-        is_routine = len(call[1]) == 4 and call in routine
+        is_routine = len(call[1]) == 4 and call in lists[until[action.proposal_id]]
         if action.is_routine != is_routine:
             action.is_routine = is_routine
             changed.append(action)
     ProposalAction.objects.bulk_update(changed, ["is_routine"])
 
 
+def _is_moved(proposal: Proposal, known: Proposal | None) -> bool:
+    """Whether a proposal is new, or stands elsewhere on the chain than it did."""
+    if known is None:
+        return True
+    return _place(known) != _place(proposal)
+
+
 def _place(proposal: Proposal) -> tuple[int, int, bytes]:
     return (proposal.created_block, proposal.created_log_index, bytes(proposal.created_tx))
 
 
-def _number_next() -> int:
-    return (Proposal.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+def _numbers_give(
+    proposals: Iterable[Proposal], known: Mapping[int, Proposal], moved: Sequence[Proposal]
+) -> None:
+    """Keep the number of a proposal that stands where it stood; those that moved go to the end,
+    until ``numbers_restore``."""
+    last = Proposal.objects.aggregate(last=Max("number"))["last"] or 0
+    new = {row.proposal_id: last + place for place, row in enumerate(moved, start=1)}
+    for row in proposals:
+        row.number = new.get(row.proposal_id) or known[row.proposal_id].number
 
 
 def numbers_restore() -> None:
