@@ -61,6 +61,11 @@ class Exchanger:
         # Per thread: ``last``, who answered last; ``pin``, whom a block of reads stays with.
         self._local = threading.local()
 
+    @property
+    def transport(self) -> Transport:
+        """The way to the first node."""
+        return self.pool.providers[0].transport
+
     # --- requests -----------------------------------------------------------------
 
     def call(self, method: str, *params: Any, retries: int | None = None) -> Any:
