@@ -13,8 +13,8 @@ from typing import Any
 
 from eth_abi.abi import encode as eth_abi_encode
 from eth_abi.exceptions import EncodingError as EthAbiEncodingError
-from eth_utils.crypto import keccak
 
+from chain.abi_events import event_reader
 from chain.abi_values import (
     Abi,
     AbiError,
@@ -30,6 +30,7 @@ from chain.abi_values import (
     type_build,
     word_read,
 )
+from chain.hashing import keccak
 
 __all__ = [
     "AbiError",
@@ -90,10 +91,22 @@ class EventCodec:
         self.name = str(abi["name"])
         self.signature = self.name + Params(inputs).signature
         self.topic0 = keccak(self.signature.encode("ascii"))
-        self._order = [str(p["name"]) for p in named]
-        self._data = Params([p for p in named if not p.get("indexed")])
-        self._indexed = [(str(p["name"]), _indexed_reader(p)) for p in named if p.get("indexed")]
-        self.topic_count = 1 + len(self._indexed)
+        data = [param for param in named if not param.get("indexed")]
+        indexed = [param for param in named if param.get("indexed")]
+        self.topic_count = 1 + len(indexed)
+        types = [type_build(param) for param in data]
+        #: Arguments by name, from (topics, data). Raises AbiInvalid.
+        self.read = event_reader(
+            self.name,
+            order=[param["name"] for param in named],
+            indexed=[(param["name"], *_indexed_reader(param)) for param in indexed],
+            fields=[
+                (name, item.name, read, offset)
+                for (name, read, offset), item in zip(
+                    fields_place([param["name"] for param in data], types), types, strict=True
+                )
+            ],
+        )
 
     def decode(self, topics: Sequence[bytes], data: bytes) -> dict[str, Any]:
         """Arguments by name, in the event's order. Indexed strings, bytes, arrays and structs
@@ -102,19 +115,15 @@ class EventCodec:
         Raises:
             AbiInvalid
         """
-        if len(topics) != self.topic_count:
-            raise AbiInvalid(f"{len(topics)} topics for {self.name}, not {self.topic_count}.")
-        args = self._data.decode(data)
-        for (name, read), topic in zip(self._indexed, topics[1:], strict=True):
-            args[name] = read(topic, 0, 0)
-        return {name: args[name] for name in self._order}
+        return self.read(topics, data)
 
 
-def _indexed_reader(param: Abi) -> Reader:
+def _indexed_reader(param: Abi) -> tuple[str, Reader]:
+    """The type a topic is read as, and how."""
     built = type_build(param)
     if built.dynamic or "]" in built.name or built.name.startswith("("):
-        return lambda data, base, pos: word_read(data, pos)
-    return built.read
+        return "bytes32", lambda data, base, pos: word_read(data, pos)
+    return built.name, built.read
 
 
 class FunctionCodec:

@@ -1,7 +1,7 @@
 """The finalized lane: windows of blocks by number, fetched side by side, committed in order.
 
 While one window is written, the next ones are on their way. Keys are not recomputed window by
-window but once, at the end of the catch-up: what a balance was in between nobody will ask.
+window but once, at the end of the leg: what a balance was in between nobody will ask.
 """
 
 import gc
@@ -27,11 +27,9 @@ from chain.watch import watch_current
 #: Windows fetched at the same time, and held ready at most.
 FETCHERS = 2
 AHEAD = 3
-#: Windows committed before the indexer looks at the chain again.
+#: Windows committed before keys are recomputed and the indexer looks at the chain again: the pages
+#: of a service that has years to catch up with show something meanwhile.
 WINDOWS_MAX = 32
-#: Blocks after which keys are recomputed although the catch-up has not ended: the pages of a
-#: service that has years to catch up with show something meanwhile.
-SETTLE_EVERY = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +107,14 @@ class Backfill:
         with ThreadPoolExecutor(max_workers=FETCHERS, thread_name_prefix="backfill") as pool:
             try:
                 with gc_paused():
-                    for fetched in self._windows(pool):
-                        self._commit(fetched)
+                    for fetched, is_last in self._windows(pool):
+                        self._commit(fetched, is_last=is_last)
             finally:
                 # On an error: what has not begun must not begin.
                 pool.shutdown(wait=True, cancel_futures=True)
         return self._position.number - first
 
-    def _windows(self, pool: ThreadPoolExecutor) -> Iterator[Fetched]:
+    def _windows(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Fetched, bool]]:
         addresses = list(self._contracts)
         waiting: deque[Future[Fetched]] = deque()
         start, begun = self._position.number + 1, 0
@@ -127,9 +125,10 @@ class Backfill:
                 start, begun = end + 1, begun + 1
             if not waiting:
                 return
-            yield waiting.popleft().result()
+            fetched = waiting.popleft().result()
+            yield fetched, not waiting
 
-    def _commit(self, fetched: Fetched) -> None:
+    def _commit(self, fetched: Fetched, *, is_last: bool) -> None:
         first = fetched.headers[0]
         if first.number != fetched.start or first.parent_hash != self._position.hash:
             raise Inconsistent(f"Final block {fetched.start} does not follow the one before it.")
@@ -145,18 +144,15 @@ class Backfill:
             window_blocks=self._window,
             watch_digest=self._watch_digest,
         )
-        if fetched.end == self._target or fetched.end - self._projected >= SETTLE_EVERY:
-            pending = writer.keys_touched(above=self._projected)
+        if is_last:
             batch_settle(
                 self._client,
                 batch,
-                pending=pending,
+                pending=writer.keys_touched(above=self._projected),
                 finalized_number=self._seen.finalized_number,
                 kept=self._kept,
             )
-            self._projected, self._kept = fetched.end, []
-        else:
-            self._kept += batch.logs.kept
+        self._kept += batch.logs.kept
         self._reached("fetched")
         batch_commit(batch)
         self._reached("committed")

@@ -54,7 +54,7 @@ def logs_read(body: bytes, number: int) -> list[RawLog] | None:
         answer = _decoder.decode(body)
         if answer.result is not None and answer.id != number:
             raise ValueError("it answers another request")
-        return None if answer.result is None else [_raw(item) for item in answer.result]
+        return None if answer.result is None else _raw_logs(answer.result)
     except (msgspec.ValidationError, ValueError) as error:
         if isinstance(error, msgspec.DecodeError) and not isinstance(
             error, msgspec.ValidationError
@@ -63,30 +63,49 @@ def logs_read(body: bytes, number: int) -> list[RawLog] | None:
         raise Inconsistent(f"eth_getLogs gave no list of mined logs: {error}"[:500]) from error
 
 
-def _raw(item: _LogJson) -> RawLog:
+def _raw_logs(items: Sequence[_LogJson]) -> list[RawLog]:
+    """Hex to bytes. The hashes and the address of a log are mostly those of the log before, whose
+    bytes are then taken as they are."""
     fromhex = bytes.fromhex
-    topics = item.topics
-    log = RawLog(
-        int(item.block_number, 16),
-        fromhex(item.block_hash[2:]),
-        fromhex(item.transaction_hash[2:]),
-        int(item.transaction_index, 16),
-        int(item.log_index, 16),
-        fromhex(item.address[2:]),
-        tuple([fromhex(topic[2:]) for topic in topics]),
-        fromhex(item.data[2:]),
-    )
-    if (
-        len(log.address) != 20
-        or len(log.block_hash) != 32
-        or len(log.transaction_hash) != 32
-        or len(topics) > _TOPICS_MAX
-        or not _WORD.issuperset(map(len, log.topics))
-    ):
-        raise ValueError(f"a field of log {item.log_index} has another length")
-    if item.removed:
-        raise ValueError(f"log {item.log_index} is marked as removed by a reorganisation")
-    return log
+    logs: list[RawLog] = []
+    block_text = number_text = transaction_text = address_text = ""
+    block_hash = transaction_hash = address = b""
+    number = 0
+    for item in items:
+        if item.block_hash != block_text or item.block_number != number_text:
+            block_text, number_text = item.block_hash, item.block_number
+            block_hash, number = _sized(block_text, 32), int(number_text, 16)
+        if item.transaction_hash != transaction_text:
+            transaction_text = item.transaction_hash
+            transaction_hash = _sized(transaction_text, 32)
+        if item.address != address_text:
+            address_text = item.address
+            address = _sized(address_text, 20)
+        topics = tuple([fromhex(topic[2:]) for topic in item.topics])
+        if len(topics) > _TOPICS_MAX or not _WORD.issuperset(map(len, topics)):
+            raise ValueError(f"the topics of log {item.log_index} are not words")
+        if item.removed:
+            raise ValueError(f"log {item.log_index} is marked as removed by a reorganisation")
+        logs.append(
+            RawLog(
+                number,
+                block_hash,
+                transaction_hash,
+                int(item.transaction_index, 16),
+                int(item.log_index, 16),
+                address,
+                topics,
+                fromhex(item.data[2:]),
+            )
+        )
+    return logs
+
+
+def _sized(text: str, length: int) -> bytes:
+    value = bytes.fromhex(text[2:])
+    if len(value) != length:
+        raise ValueError(f"{len(value)} bytes where {length} belong")
+    return value
 
 
 def logs_check(logs: Sequence[RawLog], addresses: Collection[bytes]) -> None:

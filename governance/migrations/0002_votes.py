@@ -8,7 +8,6 @@ class Migration(migrations.Migration):
     dependencies = [("governance", "0001_initial")]
 
     operations = [
-        migrations.RemoveField(model_name="delegate", name="first_changed_block"),
         migrations.AlterField(
             model_name="vote",
             name="proposal",
@@ -18,6 +17,13 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.DO_NOTHING,
                 related_name="votes",
                 to="governance.proposal",
+            ),
+        ),
+        migrations.RemoveConstraint(model_name="vote", name="vote_log_unique"),
+        migrations.AddConstraint(
+            model_name="vote",
+            constraint=models.UniqueConstraint(
+                fields=("block_number", "log_index"), name="vote_log_unique"
             ),
         ),
         migrations.AlterField(

@@ -189,8 +189,8 @@ class Vote(models.Model):
     0 against, 1 for, 2 abstain, 255 fractional; the three amounts say how the weight was split.
     """
 
-    # No constraint and no index of its own: the log vouches for the proposal, and the unique
-    # constraint below begins with it.
+    # No constraint and no index of its own: the log vouches for the proposal, and an index below
+    # begins with it.
     proposal = models.ForeignKey(
         Proposal,
         on_delete=models.DO_NOTHING,
@@ -214,9 +214,7 @@ class Vote(models.Model):
     class Meta:
         ordering = ["block_number", "log_index"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["proposal", "block_number", "log_index"], name="vote_log_unique"
-            )
+            models.UniqueConstraint(fields=["block_number", "log_index"], name="vote_log_unique")
         ]
         indexes = [
             models.Index(fields=["proposal", "-weight_wei"]),
