@@ -34,9 +34,6 @@ from governance.projectors.times import moment
 from governance.state import ProposalState
 from governance.text import proposal_title
 
-#: No time and no setting leads on from here. A defeated proposal is not among them: where the
-#: quorum of the past can still change (OpenZeppelin before 4.8), it may yet succeed.
-ENDED = (ProposalState.CANCELED, ProposalState.EXPIRED, ProposalState.EXECUTED)
 #: Blocks after which an open proposal of a governor with a clock of its own is read again.
 CUSTOM_REREAD_BLOCKS = 25
 #: The largest value PostgreSQL's bigint holds; a hostile deadline may lie beyond.
@@ -281,26 +278,24 @@ def _due(
     governor: IndexedGovernor, values: dict[str, Any], state: int | None, history: History
 ) -> tuple[int | None, int | None]:
     """The block number and the time (Unix s) from which the state may be another one."""
-    if state in ENDED:
-        return None, None
     block = history.block
     now = clock_at(governor, block)
+    snapshot, deadline = values["snapshot_clock"], values["deadline_clock"]
     at_block: int | None = None
     at_time: int | None = None
-    snapshot = values["snapshot_clock"]
     if state in (None, ProposalState.PENDING, ProposalState.ACTIVE):
         if now is None:
             at_block = block.number + CUSTOM_REREAD_BLOCKS
         else:
-            boundary = snapshot if snapshot >= now else values["deadline_clock"]
-            at = max(boundary + 1, now + 1)
+            at = max((snapshot if snapshot >= now else deadline) + 1, now + 1)
             at_block, at_time = (at, None) if governor.clock_mode == ClockMode.BLOCK else (None, at)
-    elif not history.was_read(quorum_read(governor, snapshot)):
-        # It lived and ended before it had a row to choose its reads by; the next block asks.
-        at_block = block.number + 1
     grace = governor.grace_period_s
     if state == ProposalState.QUEUED and grace is not None and values["eta_s"] is not None:
         at_time = values["eta_s"] + grace
+    opened = now is None or snapshot < now
+    if opened and not history.was_read(quorum_read(governor, snapshot)):
+        # It came and went before it had a row to choose its reads by; the next block asks.
+        at_block = block.number + 1
     return _bounded(at_block), _bounded(at_time)
 
 

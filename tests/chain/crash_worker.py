@@ -1,7 +1,8 @@
 """A sender or indexer in a process of its own, which may be told where to die.
 
-``python -m tests.chain.crash_worker send|index POINT CHANCE``: kills itself with SIGKILL when it
-passes POINT ("any": every point) with the given chance. Leaves when all is done.
+``python -m tests.chain.crash_worker send|index|index_all POINT CHANCE``: kills itself with SIGKILL
+when it passes POINT ("any": every point) with the given chance. Leaves when all is done. ``index``
+runs the tests' own projector, ``index_all`` those of the service.
 """
 
 from __future__ import annotations
@@ -39,9 +40,10 @@ def main() -> None:
 
     what, point, chance = sys.argv[1], sys.argv[2], float(sys.argv[3])
     reached = killer(point, chance)
-    if what == "index":
-        projections._registry.clear()
-        projections.register_projector(HolderProjector())
+    if what.startswith("index"):
+        if what == "index":
+            projections._registry.clear()
+            projections.register_projector(HolderProjector())
         while index_until_head(indexer=Indexer(reached=reached)).outcome != Outcome.IDLE:
             pass
         return
