@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Field, Model
-from psycopg import sql
+from psycopg import Binary, sql
 from psycopg.types.string import BytesBinaryDumper
 
 #: Rows from which COPY is faster than unnest, temporary table included (bench/tables.py).
@@ -51,10 +51,12 @@ def _is_serial(field: "Field[Any, Any]") -> bool:
 
 def row_of(instance: Model) -> tuple[Any, ...]:
     """An unsaved instance as a row of its table."""
-    return tuple(
+    values = [
         field.get_db_prep_save(getattr(instance, field.attname), connection)
         for field in fields_of(type(instance))
-    )
+    ]
+    # Django wraps bytes for DB-API; COPY takes them as they are.
+    return tuple([value.obj if isinstance(value, Binary) else value for value in values])
 
 
 def rows_insert(
