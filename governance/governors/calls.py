@@ -16,10 +16,14 @@ from chain.decoding import AbiError, ContractCodec, FunctionCodec
 from governance.actions.decode import json_value
 from governance.models import IndexedGovernor
 
-#: A function's name and elementary types, arrays of them: what a call's signature may name.
+_BITS = "|".join(str(bits) for bits in range(8, 257, 8))
+_TYPE = (
+    rf"(?:address|bool|string|bytes(?:[1-9]|[12]\d|3[0-2])?|u?int(?:{_BITS}))"
+    r"(?:\[(?:[1-9]\d{0,2})?\])?"
+)
+#: A function's name and elementary types, or arrays of them: what a call's signature may name.
 _SIGNATURE = re.compile(
-    r"(?P<name>[A-Za-z_$][A-Za-z0-9_$]{0,99})"
-    r"\((?P<types>(?:(?:address|bool|string|bytes\d{0,2}|u?int\d{0,3})(?:\[\d{0,3}\])?,?){0,32})\)\Z",
+    rf"(?P<name>[A-Za-z_$][A-Za-z0-9_$]{{0,99}})\((?P<types>(?:{_TYPE}(?:,{_TYPE}){{0,31}})?)\)\Z",
     re.ASCII,
 )
 
@@ -27,7 +31,8 @@ _SIGNATURE = re.compile(
 @dataclass(frozen=True, slots=True)
 class ReadCall:
     """One call for people. ``function`` is empty where it could not be read; ``source`` says by
-    what it was: "abi" (the contract's own), "erc20" (a guess) or "signature" (as proposed)."""
+    what it was: "abi" (the contract's own), "guess" (the selector alone, as a function that such
+    contracts have) or "signature" (as proposed)."""
 
     target: str
     contract: str
@@ -47,7 +52,7 @@ def calls_read(governor: IndexedGovernor, calls: list[dict[str, str]]) -> list[R
 def _call_read(governor: IndexedGovernor, call: dict[str, str]) -> ReadCall:
     target = bytes.fromhex(call["target"][2:])
     data = bytes.fromhex(call["calldata"][2:])
-    label, abi = _contract_of(governor, target)
+    label, abi, kin = _contract_of(governor, target)
     plain = ReadCall(
         target=call["target"],
         contract=label,
@@ -55,7 +60,7 @@ def _call_read(governor: IndexedGovernor, call: dict[str, str]) -> ReadCall:
         calldata=call["calldata"],
         signature=call["signature"],
     )
-    for source, codec, payload in _codecs(abi, call, data):
+    for source, codec, payload in _codecs(abi, kin, call, data):
         try:
             values = codec.inputs.decode(payload)
             # What decodes but does not encode to the same bytes hides something.
@@ -77,21 +82,26 @@ def _call_read(governor: IndexedGovernor, call: dict[str, str]) -> ReadCall:
     return plain
 
 
-def _contract_of(governor: IndexedGovernor, target: bytes) -> tuple[str, str]:
-    """What stands at an address, for people, and the ABI it is read by; empty where unknown."""
+def _contract_of(governor: IndexedGovernor, target: bytes) -> tuple[str, str, str]:
+    """What stands at an address, for people; the ABI it is read by, and that of its next of kin.
+    Empty where unknown."""
     known = {
-        bytes(governor.address): ("the governor itself", governor.abi),
-        bytes(governor.timelock or b""): ("its timelock", governor.timelock_abi),
-        bytes(governor.token or b""): ("its token", "VotesToken"),
+        bytes(governor.address): ("the governor itself", governor.abi, "AlthingGovernor"),
+        bytes(governor.timelock or b""): (
+            "its timelock",
+            governor.timelock_abi,
+            "TimelockController",
+        ),
+        bytes(governor.token or b""): ("its token", "VotesToken", "ERC20"),
     }
     if target in known:
         return known[target]
     ours = contract_at(target) or ""
-    return ours, ours
+    return ours, ours, "ERC20"
 
 
 def _codecs(
-    abi: str, call: dict[str, str], data: bytes
+    abi: str, kin: str, call: dict[str, str], data: bytes
 ) -> Iterator[tuple[str, FunctionCodec, bytes]]:
     """The functions that may explain a call, with the bytes each would read."""
     if call["signature"]:
@@ -99,7 +109,7 @@ def _codecs(
         if codec is not None and "signature_raw" not in call:
             yield "signature", codec, data
         return
-    for source, name in (("abi", abi), ("erc20", "ERC20")):
+    for source, name in (("abi", abi), ("guess", kin)):
         codec = _by_selector(codec_load(name), data) if name else None
         if codec is not None:
             yield source, codec, data[4:]
@@ -118,12 +128,6 @@ def signature_codec(signature: str) -> FunctionCodec | None:
     match = _SIGNATURE.match(signature)
     if match is None:
         return None
-    types = [text for text in match["types"].split(",") if text]
-    if ",".join(types) != match["types"]:
-        return None
+    types = match["types"].split(",") if match["types"] else []
     inputs = [{"name": f"argument {i + 1}", "type": text} for i, text in enumerate(types)]
-    try:
-        codec = FunctionCodec({"name": match["name"], "inputs": inputs})
-    except (AbiError, ValueError):
-        return None
-    return codec if codec.signature == signature else None
+    return FunctionCodec({"name": match["name"], "inputs": inputs})

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from chain import clock, conf
 from chain.addresses import to_checksum
-from chain.contracts import DeploymentInvalid, deployment
+from chain.contracts import deployment
 from chain.rpc.client import RpcClient
 from chain.watch import WatchRefused, contract_check, contract_unwatch, watch_begin
 from governance.errors import Conflict, InputInvalid, NotFound
@@ -34,6 +34,7 @@ def governor_add(
         InputInvalid: ``governor_chain``, or a code of ``chain.watch.WatchRefused``.
         Conflict: ``governor_ours``, or the same.
         RpcError: the node could not be asked.
+        DeploymentInvalid
     """
     if report.chain_id != conf.chain_id():
         raise InputInvalid(
@@ -88,11 +89,7 @@ def governor_remove(*, address: bytes, actor: str) -> IndexedGovernor:
 
 def _contracts(report: GovernorReport) -> list[tuple[bytes, str]]:
     """The contracts whose logs are needed, less those of our own deployment."""
-    ours: dict[bytes, str] = {}
-    try:
-        ours = dict(deployment().by_address)
-    except DeploymentInvalid:
-        pass  # an index of other people's governors alone needs no deployment of its own
+    ours = deployment().by_address
     if report.address in ours:
         raise Conflict(
             f"{to_checksum(report.address)} is our own {ours[report.address]}; it is indexed "
