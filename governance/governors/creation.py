@@ -17,15 +17,17 @@ POINTS = 16
 def creation_block_find(*, client: RpcClient, address: bytes, head: BlockHeader) -> int:
     """The first block after which ``address`` (20 bytes) has code, by bisection.
 
-    It has code at ``head``. A contract that was destroyed and made again gives one of its
+    It has code at ``head``. A node that dropped the states of the oldest blocks is enough where it
+    keeps that of the block before. A contract that was destroyed and made again gives one of its
     beginnings; then ``--from-block`` is the way.
 
     Raises:
-        HistoryMissing: the node does not keep the state of old blocks.
+        HistoryMissing: the node does not keep the state of the block before.
         RpcError: the node failed otherwise.
     """
-    # Code is absent at `low` and present at `high`.
-    low, high = -1, head.number
+    # Code is present at `high`, and absent at `low` or not known there. Before the first block
+    # there is none.
+    low, high, absent = -1, head.number, True
     while high - low > 1:
         step = max(1, (high - low) // (POINTS + 1))
         points = list(range(low + step, high, step))[:POINTS]
@@ -33,7 +35,9 @@ def creation_block_find(*, client: RpcClient, address: bytes, head: BlockHeader)
             if present:
                 high = point
                 break
-            low = point
+            low, absent = point, present is False
+    if not absent:
+        raise _history_missing(address, low)
     return high
 
 
@@ -59,25 +63,28 @@ def start_check(
         )
     if from_block == 0:
         return False
-    try:
-        return _code_at(client, address, [from_block - 1])[0]
-    except HistoryMissing:
-        return None
+    return _code_at(client, address, [from_block - 1])[0]
 
 
-def _code_at(client: RpcClient, address: bytes, blocks: Sequence[int]) -> list[bool]:
+def _code_at(client: RpcClient, address: bytes, blocks: Sequence[int]) -> list[bool | None]:
+    """Whether there is code after each block; None where the node no longer knows."""
     place = f"0x{address.hex()}"
     results = client.batch([Call("eth_getCode", (place, hex(block))) for block in blocks])
-    found = []
-    for block, result in zip(blocks, results, strict=True):
+    found: list[bool | None] = []
+    for result in results:
         if isinstance(result, StateUnavailable | BlockUnknown | Permanent):
-            raise HistoryMissing(
-                f"The node does not keep the state of block {block}, so the block in which "
-                f"{to_checksum(address)} was created cannot be found. Give it with --from-block, "
-                "or name an archive node with --rpc.",
-                block=block,
-            )
-        if isinstance(result, RpcError):
+            found.append(None)
+        elif isinstance(result, RpcError):
             raise result
-        found.append(bool(hex_bytes(result)))
+        else:
+            found.append(bool(hex_bytes(result)))
     return found
+
+
+def _history_missing(address: bytes, block: int) -> HistoryMissing:
+    return HistoryMissing(
+        f"The node does not keep the state of block {block}, so the block in which "
+        f"{to_checksum(address)} was created cannot be found. Give it with --from-block, "
+        "or name an archive node with --rpc.",
+        block=block,
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
+import orjson
 import pytest
 
 from chain.rpc.client import RpcClient
@@ -180,31 +181,56 @@ def test_the_first_block_is_found(
     assert report.creation_block == governor.created_at
 
 
+class PrunedTransport:
+    """A node that dropped the states of the blocks below ``oldest``."""
+
+    ERROR: ClassVar = {"code": -32000, "message": "missing trie node 0x12 (path ) not available"}
+
+    def __init__(self, inner: HttpTransport, oldest: int) -> None:
+        self.inner = inner
+        self.oldest = oldest
+
+    def send(self, body: bytes, *, timeout_s: float | None = None) -> bytes:
+        request = orjson.loads(body)
+        answer = orjson.loads(self.inner.send(body, timeout_s=timeout_s))
+        if isinstance(request, list):
+            pairs = zip(request, answer, strict=True)
+            return orjson.dumps([self._pruned(call, reply) for call, reply in pairs])
+        return orjson.dumps(self._pruned(request, answer))
+
+    def _pruned(self, call: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+        block = call["params"][-1] if call["method"] == "eth_getCode" else None
+        if isinstance(block, str) and int(block, 16) < self.oldest:
+            return {"jsonrpc": "2.0", "id": reply["id"], "error": self.ERROR}
+        return reply
+
+    def close(self) -> None:
+        self.inner.close()
+
+
 @pytest.mark.chain
-def test_a_node_without_old_states_asks_for_the_first_block(
-    governor_factory: Any, local_chain: Any, faulty: FaultyTransport, client: RpcClient
+@pytest.mark.parametrize("after", [1, 50, 300])
+def test_a_node_with_few_old_states(
+    after: int, governor_factory: Any, local_chain: Any, anvil_url: str
 ) -> None:
-    """A pruned node answers for old blocks with an error; then ``from_block`` is believed."""
+    """Found where the state before it is kept; else its first block is asked for."""
+    local_chain.mine(40)
     governor = governor_factory("oz5_overridable")
-    local_chain.mine(50)
-    faulty.spoil = _without_history
-    assert refused(client, governor.address).code == "governor_history_missing"
-    report = governor_probe(
-        client=client, address=governor.address, chain_id=CHAIN_ID, from_block=governor.created_at
-    )
+    local_chain.mine(after)
+    transport = PrunedTransport(HttpTransport(anvil_url), governor.created_at - 1)
+    client = RpcClient(transport, retries=0)
+    options = {"address": governor.address, "chain_id": CHAIN_ID}
+    report = governor_probe(client=client, **options)
+    assert (report.creation_block, report.limits) == (governor.created_at, ())
+    for oldest in (governor.created_at, governor.created_at + 1, 10**9):
+        transport.oldest = oldest
+        error = refused(client, governor.address)
+        assert error.code == "governor_history_missing"
+        assert "--from-block" in error.detail
+    report = governor_probe(client=client, **options, from_block=governor.created_at)
     assert report.creation_block == governor.created_at
     assert [limit.code for limit in report.limits] == ["history_unchecked"]
-
-
-def _without_history(methods: list[str], answer: Any) -> Any:
-    pruned = {"code": -32000, "message": "missing trie node 0x12 (path ) state not available"}
-    old = methods == ["eth_getCode"] * len(methods) and isinstance(answer, list)
-    if old:
-        return [{"jsonrpc": "2.0", "id": one["id"], "error": pruned} for one in answer]
-    # One block alone: the code at the head is asked by hash, and known.
-    if methods == ["eth_getCode"] and answer.get("result") == "0x":
-        return {"jsonrpc": "2.0", "id": answer["id"], "error": pruned}
-    return answer
+    transport.close()
 
 
 @pytest.mark.chain
