@@ -172,13 +172,10 @@ def window_logs(
     Raises:
         RpcError: RangeTooLarge asks for fewer blocks; NodesDisagree: nothing may be stored.
     """
-
-    def read() -> tuple[list[BlockHeader], list[RawLog]]:
-        # One node for both: that it has block ``end`` says something about its own logs only.
-        with client.pinned():
-            return _window_logs(client, start, end, addresses)
-
-    blocks, logs = client.checked(read)
+    # One node for all: that it has block ``end`` says something about its own logs only.
+    blocks, logs = client.checked(
+        lambda: _window_logs(client, start, end, addresses), together=True
+    )
     logs_agree(start=start, end=end, addresses=addresses, logs=logs)
     return blocks, logs
 

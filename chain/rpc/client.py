@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from chain.hashing import keccak
 from chain.rpc.errors import BlockUnknown, Inconsistent, RpcError
 from chain.rpc.exchange import BATCH_MAX, Call, Exchanger
 from chain.rpc.header_hash import HeaderTrust
@@ -133,15 +134,14 @@ class RpcClient(Exchanger):
         """
 
         def read() -> list[RawLog]:
-            # One node for both: that it has block ``end`` says something of its own logs only.
-            with self.pinned():
-                logs = self._logs({"fromBlock": hex(start), "toBlock": hex(end)}, addresses)
-                self.header(end)
+            logs = self._logs({"fromBlock": hex(start), "toBlock": hex(end)}, addresses)
+            self.header(end)
             if logs and not start <= logs[0].block_number <= logs[-1].block_number <= end:
                 raise Inconsistent(f"Logs of other blocks than {start}..{end}.")
             return logs
 
-        return self.checked(read)
+        # One node for both: that it has block ``end`` says something of its own logs only.
+        return self.checked(read, together=True)
 
     def _logs(self, query: dict[str, Any], addresses: Sequence[bytes]) -> list[RawLog]:
         call = Call("eth_getLogs", (query | {"address": _hexes(addresses)},), logs_read)
@@ -225,8 +225,18 @@ class RpcClient(Exchanger):
         return tips[len(tips) // 2] if tips else 0
 
     def send_raw(self, raw: bytes) -> bytes:
-        """Broadcast signed bytes; return the hash. Never retried here: the sender decides."""
-        return hex_bytes(self.call("eth_sendRawTransaction", f"0x{raw.hex()}", retries=0), 32)
+        """Broadcast signed bytes to the best node; return the hash. Never retried here, nor sent
+        elsewhere: the sender decides.
+
+        Raises:
+            RpcError: what became of the transaction is unknown.
+        """
+        said = hex_bytes(self.call("eth_sendRawTransaction", f"0x{raw.hex()}", retries=0), 32)
+        if said != keccak(raw):
+            error = Inconsistent("The node names another transaction than the one it was given.")
+            self.distrust(error)
+            raise error
+        return said
 
 
 def header_request(block: BlockRef) -> Call:

@@ -98,17 +98,17 @@ class Exchanger:
         return results
 
     @contextmanager
-    def pinned(self) -> Iterator[None]:
+    def pinned(self, *, avoid: Sequence[Provider] = ()) -> Iterator[None]:
         """Ask one node for everything inside: answers about one state, or about each other, must
-        not come from two."""
+        not come from two. One of ``avoid`` only if there is no other."""
         if getattr(self._local, "pin", None) is not None:
             yield
             return
-        self._local.pin = False
+        self._local.pin, self._local.avoid = False, avoid
         try:
             yield
         finally:
-            self._local.pin = None
+            self._local.pin, self._local.avoid = None, ()
 
     def distrust(self, error: Inconsistent) -> bool:
         """Blame an answer that contradicts itself on the node that gave this thread its last one.
@@ -120,14 +120,28 @@ class Exchanger:
         self.pool.failed(provider, error)
         return True
 
-    def checked(self, work: Callable[[], _Result]) -> _Result:
-        """Do ``work``, which checks its answers; another node is asked after one that lied."""
+    def checked(self, work: Callable[[], _Result], *, together: bool = False) -> _Result:
+        """Do ``work``, which checks its answers; all of it again with another node after one that
+        lied. ``together``: its requests go to one node, and another is tried as a whole after one
+        that failed or lacks the block."""
+        pinned = getattr(self._local, "pin", None) is not None
+        avoided: list[Provider] = []
         for left in range(len(self.pool.providers), 0, -1):
+            last = pinned or left == 1
             try:
-                return work()
+                if not together:
+                    return work()
+                with self.pinned(avoid=avoided):
+                    return work()
             except Inconsistent as error:
-                if not self.distrust(error) or left == 1 or getattr(self._local, "pin", None):
+                if not self.distrust(error) or last:
                     raise
+            except (BlockUnknown, StateUnavailable, Transient, RateLimited):
+                if not together or last:
+                    raise
+            provider = getattr(self._local, "last", None)
+            if provider is not None:
+                avoided.append(provider)
         raise AssertionError("unreachable")
 
     # --- one exchange ---------------------------------------------------------------
@@ -180,6 +194,8 @@ class Exchanger:
         if isinstance(pin, Provider):
             return [pin]
         found = self.pool.candidates()
+        avoid = getattr(self._local, "avoid", ())
+        found = [provider for provider in found if provider not in avoid] or found
         return found[:1] if once else found
 
     def _through(self, provider: Provider, calls: Sequence[Call]) -> list[Any]:

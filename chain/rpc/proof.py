@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from chain.rpc.client import Call, RpcClient
 from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
 from chain.rpc.receipts_root import BlockReceipts, receipts_check
-from chain.rpc.types import BlockHeader, RawLog
+from chain.rpc.types import BlockHeader, RawLog, Receipt
 from chain.rpc.validation import bloom_may_hold_any
 
 #: Receipts fetched one by one where a node gives no block's at once; above it costs too much.
@@ -32,11 +32,8 @@ def block_logs_proven(
     if not bloom_may_hold_any(header, addresses):
         return []
 
-    def read() -> list[RawLog]:
-        with client.pinned():
-            return _logs(client, header, set(addresses))
-
-    return client.checked(read)
+    wanted = set(addresses)
+    return client.checked(lambda: _logs(client, header, wanted), together=True)
 
 
 def _logs(client: RpcClient, header: BlockHeader, addresses: set[bytes]) -> list[RawLog]:
@@ -88,12 +85,34 @@ def receipts_of_block(client: RpcClient, header: BlockHeader) -> BlockReceipts |
         Inconsistent: they are not that block's.
         RpcError
     """
+    return client.checked(lambda: _receipts_fetch(client, header), together=True)
 
-    def read() -> BlockReceipts | None:
-        with client.pinned():
-            return _receipts_fetch(client, header)
 
-    return client.checked(read)
+def receipt_prove(client: RpcClient, receipt: Receipt) -> bool:
+    """Whether a receipt is the one its block commits to: outcome and logs. False where its block
+    proves nothing. Which transaction stands at its place is the node's word.
+
+    Raises:
+        Inconsistent: the block's receipts say otherwise.
+        RpcError
+    """
+
+    def prove() -> bool:
+        header = client.header(receipt.block_hash)
+        found = _receipts_fetch(client, header)
+        if found is None:
+            return False
+        hash = receipt.transaction_hash
+        logs = tuple(log for log in found.logs if log.transaction_hash == hash)
+        if header.number != receipt.block_number or found.succeeded.get(hash) != receipt.ok:
+            raise Inconsistent(
+                f"The receipt of 0x{hash.hex()} is not the one that block {header.number} holds."
+            )
+        if logs != receipt.logs:
+            raise Inconsistent(f"Block {header.number} holds other logs of 0x{hash.hex()}.")
+        return found.proven
+
+    return client.checked(prove, together=True)
 
 
 def receipts_one_by_one(client: RpcClient, header: BlockHeader) -> BlockReceipts | None:

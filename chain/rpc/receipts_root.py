@@ -25,9 +25,11 @@ _DEPOSIT_TYPE = 0x7E
 @dataclass(frozen=True, slots=True)
 class BlockReceipts:
     """What the receipts of one block say. ``proven``: by the header's receipts root; else
-    ``reason`` says why they cannot be, and they are only one node's word."""
+    ``reason`` says why they cannot be, and they are only one node's word. ``succeeded``: whether
+    each transaction did (EIP-658), by hash."""
 
     logs: tuple[RawLog, ...]
+    succeeded: Mapping[bytes, bool]
     proven: bool
     reason: str = ""
 
@@ -42,9 +44,13 @@ def receipts_check(header: BlockHeader, source: Any) -> BlockReceipts:
         raise Inconsistent(f"The node has no list of receipts for block {header.number}.")
     receipts = sorted(source, key=lambda item: hex_int(item.get("transactionIndex")))
     logs = _places_check(header, receipts)
+    succeeded = {
+        hex_bytes(receipt["transactionHash"], 32): receipt.get("status") == "0x1"
+        for receipt in receipts
+    }
     reason = _unprovable(header, receipts)
     if reason:
-        return BlockReceipts(logs, proven=False, reason=reason)
+        return BlockReceipts(logs, succeeded, proven=False, reason=reason)
     root = ordered_root([receipt_encode(receipt) for receipt in receipts])
     if root != header.receipts_root:
         raise Inconsistent(
@@ -54,7 +60,7 @@ def receipts_check(header: BlockHeader, source: Any) -> BlockReceipts:
     for index, log in enumerate(logs):
         if log.log_index != index:
             raise Inconsistent(f"Log {index} of block {header.number} is given as {log.log_index}.")
-    return BlockReceipts(logs, proven=True)
+    return BlockReceipts(logs, succeeded, proven=True)
 
 
 def _unprovable(header: BlockHeader, receipts: Sequence[Mapping[str, Any]]) -> str:

@@ -25,7 +25,7 @@ from chain.rpc.errors import (
 )
 from chain.rpc.header_hash import HeaderTrust, header_hash
 from chain.rpc.pool import ProviderPool
-from chain.rpc.proof import block_logs_proven, receipts_of_block
+from chain.rpc.proof import block_logs_proven, receipt_prove, receipts_of_block
 from chain.rpc.types import BlockHeader, RawLog
 from chain.rpc.validation import check_block_logs
 
@@ -142,11 +142,17 @@ def by_receipt(scene: Scene) -> Any:
     return scene.client.receipts([scene.transaction])
 
 
+def by_proof(scene: Scene) -> Any:
+    receipt = scene.client.receipts([scene.transaction])[0]
+    assert receipt is not None
+    return receipt_prove(scene.client, receipt)
+
+
 def by_call(scene: Scene) -> Any:
     return scene.client.balance_wei(EMITTER), scene.client.nonce(EMITTER)
 
 
-READERS = (by_hash, by_number, by_range, by_logs, by_receipt, by_call)
+READERS = (by_hash, by_number, by_range, by_logs, by_receipt, by_proof, by_call)
 Lie = Callable[[Any], Any]
 
 
@@ -277,6 +283,10 @@ MUTANTS: list[tuple[str, Callable[[Scene], Any], str, Lie]] = [
     ("receipt is a list", by_receipt, RECEIPT, const([])),
     ("receipt of a removed log", by_receipt, RECEIPT, lambda r: r | {
         "logs": [r["logs"][0] | {"removed": True}]}),
+    ("a failure made of a success", by_proof, RECEIPT, put(status="0x0")),
+    ("a receipt's log hidden", by_proof, RECEIPT, put(logs=[])),
+    ("a receipt of another block", by_proof, RECEIPT, put(blockNumber="0x1")),
+    ("a success made of a failure in the block", by_proof, RECEIPTS, at(0, put(status="0x0"))),
     ("balance is null", by_call, "eth_getBalance", const(None)),
     ("balance is too large", by_call, "eth_getBalance", const(f"0x{'f' * 65}")),
     ("nonce is text", by_call, "eth_getTransactionCount", const("five")),

@@ -187,6 +187,48 @@ def test_a_range_too_large_is_for_the_caller(nodes: Nodes) -> None:
     assert nodes.asked() == [1, 0, 0]
 
 
+def test_a_range_that_one_node_does_not_have_whole_is_read_whole_from_another(
+    nodes: Nodes, rpc: Callable[..., Any]
+) -> None:
+    rpc("anvil_mine", "0x3")
+
+    def behind(methods: list[str], answer: Any) -> Any:
+        if methods == ["eth_getBlockByNumber"]:
+            answer["result"] = None
+        return answer
+
+    nodes.a.spoil = behind
+    assert nodes.client.logs_of_range(0, 2, [b"\x01" * 20]) == []
+    assert nodes.asked() == [2, 2, 0], "its short list is not taken for the other's"
+    nodes.b.spoil = nodes.c.spoil = behind
+    with pytest.raises(BlockUnknown):
+        nodes.client.logs_of_range(0, 2, [b"\x01" * 20])
+
+
+def test_reads_together_move_together(nodes: Nodes) -> None:
+    def work() -> tuple[Any, Any]:
+        return nodes.client.call("eth_blockNumber"), nodes.client.call("eth_gasPrice")
+
+    def no_price(methods: list[str]) -> None:
+        if methods == ["eth_gasPrice"]:
+            raise Transient("gone in the middle")
+
+    nodes.a.fault = no_price
+    assert nodes.client.checked(work, together=True)
+    assert nodes.asked() == [2, 2, 0]
+
+
+def test_a_broadcast_answered_with_another_hash_is_a_lie(nodes: Nodes) -> None:
+    nodes.a.spoil = lambda methods, answer: (
+        {"id": answer["id"], "result": f"0x{'11' * 32}"}
+        if methods == ["eth_sendRawTransaction"]
+        else answer
+    )
+    with pytest.raises(Inconsistent, match="another transaction"):
+        nodes.client.send_raw(b"\x02")
+    assert nodes.standing()[0] == "lying"
+
+
 def other_chain(methods: list[str], answer: Any) -> Any:
     return answer | {"result": "0x1"} if methods == ["eth_chainId"] else answer
 
