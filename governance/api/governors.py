@@ -26,9 +26,16 @@ from governance.api.reads import PublicList
 from governance.governors.kinds import Ballot, ClockMode, Family, TimelockKind
 from governance.models import GovernorProposal, GovernorVote, IndexedGovernor
 from governance.state import ProposalState
-from governance.views.governors import governor_find, progress_of, proposal_find, proposals_shown
+from governance.views.governors import (
+    STATES,
+    governor_find,
+    progress_of,
+    proposal_find,
+    proposals_shown,
+    state_shown,
+)
 
-STATES = [state.slug for state in ProposalState]
+SLUGS = [state.slug for state in ProposalState]
 
 
 def governor_or_404(address: str) -> IndexedGovernor:
@@ -130,10 +137,9 @@ class GovernorProposalSerializer(serializers.Serializer[Any]):
     executed_at = serializers.DateTimeField(allow_null=True)
     canceled_at = serializers.DateTimeField(allow_null=True)
 
-    @extend_schema_field({"type": "string", "nullable": True, "enum": [*STATES, None]})
+    @extend_schema_field({"type": "string", "nullable": True, "enum": [*SLUGS, None]})
     def get_state(self, row: Any) -> str | None:
-        known = row.shown_state in ProposalState._value2member_map_
-        return ProposalState(row.shown_state).slug if known else None
+        return ProposalState(row.shown_state).slug if row.shown_state in STATES else None
 
 
 class GovernorProposalDetailSerializer(GovernorProposalSerializer):
@@ -177,7 +183,7 @@ class GovernorVoteSerializer(serializers.Serializer[Any]):
 class GovernorProposalQuerySerializer(serializers.Serializer[Any]):
     """What a list of proposals can be asked."""
 
-    state = serializers.ChoiceField(required=False, choices=STATES)
+    state = serializers.ChoiceField(required=False, choices=SLUGS)
     proposer = AddressSerializerField(required=False)
 
 
@@ -236,7 +242,7 @@ class GovernorProposalList(PublicList):
         rows = proposals_shown(governor_or_404(self.kwargs["address"]))
         rows = rows.defer("description", "calls")
         if "state" in wanted:
-            rows = rows.filter(shown_state=int(ProposalState[wanted["state"].upper()]))
+            rows = rows.filter(state_shown(ProposalState[wanted["state"].upper()]))
         if "proposer" in wanted:
             rows = rows.filter(proposer=wanted["proposer"])
         return rows

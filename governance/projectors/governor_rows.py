@@ -51,7 +51,8 @@ def _figures(governor: IndexedGovernor, created: DecodedLog, history: History) -
     if has_bravo_views(governor):
         row = history.read(governor_read(governor, "proposals", proposal_id))
         if row is not None:
-            eta, deadline, in_favour, against, abstain = row[2], row[4], *row[5:8]
+            eta, deadline = row[2], row[4]
+            in_favour, against, abstain = row[5], row[6], row[7]
     else:
         votes = history.read(governor_read(governor, "proposalVotes", proposal_id))
         against, in_favour, abstain = votes or (None, None, None)

@@ -8,10 +8,10 @@ governor, and a changed quorum can revive a defeated proposal, so they touch wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import or_
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import Q
 
@@ -98,7 +98,7 @@ class GovernorProposalProjector(Projector):
     name = NAME
     models = (GovernorOperation, GovernorProposal)
     #: The part of a key after the emitter's address; ``keys_of`` puts it before.
-    events: ClassVar[Mapping[tuple[str, str], Part]] = _events()
+    events = _events()
     touch_only = frozenset((abi, event) for abi in GOVERNOR_ABIS for event in VOTE_EVENTS)
 
     def keys_of(self, log: DecodedLog) -> list[str]:
@@ -151,7 +151,7 @@ class GovernorProposalProjector(Projector):
             return  # an operation or a setting: it touched proposals, and has no row itself
         created = history.logs("ProposalCreated")
         governor = _governors([key]).get(address)
-        place = {"governor": address, "proposal_id": int(part)}
+        place: dict[str, Any] = {"governor": address, "proposal_id": int(part)}
         GovernorOperation.objects.filter(**place).delete()
         if governor is None or not created:
             GovernorProposal.objects.filter(**place).delete()

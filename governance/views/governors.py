@@ -41,6 +41,8 @@ _VOTE_ORDERS = {
     "newest": ("-block_number", "-log_index"),
 }
 _ID_DIGITS = 78
+#: The numbers that are states; a hostile governor may answer any other.
+STATES = frozenset(int(state) for state in ProposalState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,15 @@ def proposals_shown(governor: IndexedGovernor) -> QuerySet[GovernorProposal]:
     )
 
 
+def state_shown(state: ProposalState) -> Q:
+    """The condition that picks the proposals shown in a state."""
+    return Q(chain_state=int(state)) | Q(chain_state=None, state=int(state))
+
+
 def state_counts(governor: IndexedGovernor) -> dict[str, int]:
     """How many proposals each state has, and ``all``. One query."""
     states: dict[str, Any] = {
-        state.slug: Count("pk", filter=Q(shown_state=int(state))) for state in ProposalState
+        state.slug: Count("pk", filter=state_shown(state)) for state in ProposalState
     }
     return proposals_shown(governor).order_by().aggregate(all=Count("pk"), **states)
 
@@ -192,7 +199,7 @@ def governor_detail(request: HttpRequest, address: str) -> HttpResponse:
     sort = wanted["sort"] or "newest"
     rows = proposals_shown(governor).defer("description", "calls")
     if wanted["state"]:
-        rows = rows.filter(shown_state=int(ProposalState[wanted["state"].upper()]))
+        rows = rows.filter(state_shown(ProposalState[wanted["state"].upper()]))
     if wanted["q"]:
         rows = rows.filter(_search(wanted["q"].strip()))
     page = keyset_page(rows, order=_ORDERS[sort], cursor=wanted["cursor"], size=PAGE_SIZE)
@@ -282,10 +289,9 @@ def _search(text: str) -> Q:
 
 
 def _state_word(row: GovernorProposal) -> ProposalState | None:
-    """The state to show; None where neither the chain nor we know it. A hostile governor may
-    answer a number that is no state."""
-    number = row.chain_state if row.chain_state is not None else row.state
-    return ProposalState(number) if number in ProposalState._value2member_map_ else None
+    """The state to show; None where neither the chain nor we know it."""
+    number = row.state if row.chain_state is None else row.chain_state
+    return None if number is None or number not in STATES else ProposalState(number)
 
 
 def _pager(request: HttpRequest, page: Any, anchor: str = "") -> dict[str, str | None]:
