@@ -2,12 +2,12 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.embedded.process import Child, EngineFailed
 from demo.settings import BASE_DIR
 
 STOP_TIMEOUT_S = 15
@@ -19,42 +19,38 @@ class ProcessEnded(RuntimeError):
 
 @dataclass
 class Processes:
-    """Starts processes and ends exactly those, by their pids."""
+    """Starts processes and ends exactly those. They end by themselves when the demo is killed."""
 
     logs: Path
     environment: dict[str, str]
-    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _running: list[Child] = field(default_factory=list)
 
     def start(self, name: str, command: Sequence[str]) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
-        with (self.logs / f"{name}.log").open("wb") as log:
-            self._running[name] = subprocess.Popen(
-                command,
-                cwd=BASE_DIR,
-                env={**os.environ, **self.environment},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        child = Child.start(
+            name,
+            command,
+            log=self.logs / f"{name}.log",
+            cwd=BASE_DIR,
+            env={**os.environ, **self.environment},
+            stop_timeout_s=STOP_TIMEOUT_S,
+        )
+        self._running.append(child)
 
     def check(self) -> None:
         """Raise ProcessEnded when one is gone."""
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                log = self.logs / f"{name}.log"
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                raise ProcessEnded(f"{name} ended with {process.returncode}; {log}:\n{tail}")
+        for child in self._running:
+            try:
+                child.check()
+            except EngineFailed as error:
+                raise ProcessEnded(str(error)) from error
 
     def stop(self) -> None:
-        for process in self._running.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in self._running.values():
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        for child in self._running:
+            if child.process.poll() is None:
+                child.process.send_signal(signal.SIGTERM)
+        for child in self._running:
+            child.stop()
         self._running.clear()
 
 

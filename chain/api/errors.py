@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -175,7 +175,7 @@ def _from_engines(exc: Exception) -> Response | None:
     """An engine that is away is a 503 with the time to come back, never a bare 500."""
     if isinstance(exc, RpcError):
         code, detail = "rpc_unavailable", "The chain's node does not answer. Try again shortly."
-    elif isinstance(exc, OperationalError):
+    elif isinstance(exc, OperationalError | InterfaceError):
         code, detail = "database_unavailable", "The database does not answer. Try again shortly."
     else:
         return None

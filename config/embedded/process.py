@@ -202,15 +202,16 @@ class Child:
             time.sleep(POLL_S)
 
     def stop(self) -> None:
-        """End the process cleanly, and by force once `stop_timeout_s` is over. Does nothing when it
-        is gone.
+        """End the process cleanly, and by force, with what it started, once `stop_timeout_s` is
+        over. Does nothing when it is gone.
         """
         if self.process.poll() is None:
             self.process.send_signal(self.stop_signal)
             try:
                 self.process.wait(self.stop_timeout_s)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                # It leads a session of its own, so its group has its number.
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
