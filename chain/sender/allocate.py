@@ -208,12 +208,8 @@ def _nonces_ours(client: RpcClient, signer: Signer, intent: TxIntent, view: Chai
         return True
     skipped = f"Nonces {signer.next_nonce} to {view.nonce_latest - 1}"
     intent_wait(intent, Wait.STOLEN, f"{skipped} of the keeper's account were used elsewhere.")
-    if view.nonce_finalized > signer.next_nonce and nonce_stolen(
-        client,
-        address=signer.address,
-        nonce=signer.next_nonce,
-        hashes=[],
-        final_number=view.finalized_number,
+    if view.nonce_settled > signer.next_nonce and nonce_stolen(
+        client, view, address=signer.address, nonce=signer.next_nonce, hashes=[]
     ):
         signer_quarantine(
             signer, detail=f"{skipped} were spent by transactions not of this service."

@@ -1,6 +1,6 @@
 """The sender: one tick looks at the chain and moves every intent as far as it goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from django.db.models import F
 
@@ -8,6 +8,7 @@ from chain import clock, conf
 from chain.client import rpc_client
 from chain.models import Signer, SignerEvent, TxIntent
 from chain.rpc.client import RpcClient
+from chain.rpc.errors import RpcError
 from chain.sender.alarms import service_alarm_sync, signer_alarms_sync
 from chain.sender.allocate import Prepared, intent_allocate, intent_judge, verdict_apply
 from chain.sender.broadcast import attempt_send
@@ -20,6 +21,8 @@ from chain.sender.view import ChainView, chain_view
 
 #: Planned intents looked at in one tick; each costs a preflight on the chain.
 _PLANNED_MAX = 32
+#: Questions about single intents that a node may leave open in one tick before it counts as away.
+_ERRORS_MAX = 3
 
 
 def signer_limits() -> dict[str, int]:
@@ -72,11 +75,14 @@ class Sender:
         dry_run: bool | None = None,
         reached: Callable[[str], None] | None = None,
     ) -> None:
-        if (key is None) == (signer is None):
+        if key is not None and signer is None:
+            self._signer = lambda: signer_ensure(key)
+        elif signer is not None and key is None:
+            self._signer = lambda: signer
+        else:
             raise ValueError("A sender has a key, or a signer whose key is gone.")
         self.client = client
         self.key = key
-        self._signer = signer
         self._dry_run = dry_run
         self._reached = reached or (lambda name: None)
 
@@ -84,10 +90,10 @@ class Sender:
         """Reconcile, push what is signed, sign what is planned.
 
         Raises:
-            RpcError: the node could not be asked; every intent is where it was or further.
+            RpcError: the node could not be asked; every intent is where it was or further. Where
+                it could not about one intent, the others had their turn.
         """
-        signer = signer_ensure(self.key) if self.key else self._signer
-        assert signer is not None, "the constructor takes one of the two"  # noqa: S101
+        signer, key = self._signer(), self.key
         dry_run = conf.keeper_dry_run() if self._dry_run is None else self._dry_run
         head = self.client.header("latest")
         watched = intents_to_watch(signer, head_number=head.number)
@@ -95,41 +101,64 @@ class Sender:
         self._reached("viewed")
         unmined = intents_reconcile(self.client, signer, watched, view)
         self._reached("reconciled")
+        errors: list[RpcError] = []
         if not dry_run:
-            for intent in unmined:
-                intent_push(
-                    self.client,
-                    signer=signer,
-                    key=self.key,
-                    intent=intent,
-                    view=view,
-                    reached=self._reached,
-                )
-        if self.key is not None:
-            self._planned(signer, self.key, view, dry_run=dry_run)
+            errors += self._each(unmined, lambda intent: self._push(signer, intent, view))
+        planned = self._planned(signer.chain_id)
+        if dry_run and key is not None:
+            errors += self._each(planned, lambda intent: self._rehearse(signer, intent, view))
+        elif key is not None:
+            errors += self._each(planned, lambda intent: self._allocate(signer, key, intent, view))
         self._note(signer, view)
+        if errors:
+            raise errors[0]
 
-    def _planned(self, signer: Signer, key: SigningKey, view: ChainView, *, dry_run: bool) -> None:
-        # Those not looked at for longest come first: a few that wait for weeks must not keep
-        # the others from their turn.
-        planned = TxIntent.objects.filter(chain_id=signer.chain_id, state=State.PLANNED).order_by(
+    @staticmethod
+    def _each(intents: Iterable[TxIntent], act: Callable[[TxIntent], None]) -> list[RpcError]:
+        """Act on each, so that one about which the node cannot be asked does not stop the others;
+        return the errors. After a few the node is away, not the question odd."""
+        errors: list[RpcError] = []
+        for intent in intents:
+            try:
+                act(intent)
+            except RpcError as error:
+                if intent.state == State.PLANNED:
+                    said = f"The node did not answer about it ({error.code}); trying again."
+                    intent_wait(intent, Wait.PREFLIGHT, said)
+                errors.append(error)
+                if len(errors) == _ERRORS_MAX:
+                    break
+        return errors
+
+    def _planned(self, chain_id: int) -> Iterator[TxIntent]:
+        """Those not looked at for longest come first: a few that wait for weeks, or about which
+        the node gives no answer, must not keep the others from their turn."""
+        planned = TxIntent.objects.filter(chain_id=chain_id, state=State.PLANNED).order_by(
             F("checked_at").asc(nulls_first=True), "pk"
         )
         for intent in planned[:_PLANNED_MAX]:
             TxIntent.objects.filter(pk=intent.pk).update(checked_at=clock.now())
-            if dry_run:
-                self._rehearse(signer, intent, view)
-                continue
-            try:
-                attempt = intent_allocate(
-                    self.client, signer=signer, key=key, intent=intent, view=view
-                )
-            except KeyUnavailable as error:
-                wait_for_key(intent, error)
-                continue
-            if attempt is not None:
-                self._reached("signed")
-                attempt_send(self.client, intent=intent, attempt=attempt, reached=self._reached)
+            yield intent
+
+    def _push(self, signer: Signer, intent: TxIntent, view: ChainView) -> None:
+        intent_push(
+            self.client,
+            signer=signer,
+            key=self.key,
+            intent=intent,
+            view=view,
+            reached=self._reached,
+        )
+
+    def _allocate(self, signer: Signer, key: SigningKey, intent: TxIntent, view: ChainView) -> None:
+        try:
+            attempt = intent_allocate(self.client, signer=signer, key=key, intent=intent, view=view)
+        except KeyUnavailable as error:
+            wait_for_key(intent, error)
+            return
+        if attempt is not None:
+            self._reached("signed")
+            attempt_send(self.client, intent=intent, attempt=attempt, reached=self._reached)
 
     def _rehearse(self, signer: Signer, intent: TxIntent, view: ChainView) -> None:
         verdict = intent_judge(self.client, signer=signer, intent=intent, view=view)

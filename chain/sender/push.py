@@ -7,7 +7,9 @@ from django.db import transaction
 from chain import clock, conf
 from chain.models import Signer, TxAttempt, TxIntent
 from chain.outbox import AlreadyDone, Reject, intent_kind, intent_obsolete
+from chain.outbox import Wait as NotYet
 from chain.rpc.client import RpcClient
+from chain.rpc.errors import RpcError
 from chain.rpc.send_errors import SendOutcome
 from chain.sender.broadcast import Reached, attempt_send, send_due
 from chain.sender.budget import budget_of, gwei, intent_cost_wei
@@ -50,12 +52,16 @@ def intent_push(
         if send_due(attempt):
             attempt_send(client, intent=intent, attempt=attempt, reached=reached)
         return
+    held = ""
     if send_due(attempt) and not intent.obsolete_reason:
-        _obsolete_check(client, intent, view)
+        held = _recheck(client, signer, intent, attempt, view)
     try:
         attempt = _replaced(signer, key, intent, attempt, view, reached) or attempt
     except KeyUnavailable as error:
         wait_for_key(intent, error)
+    if held:
+        intent_wait(intent, Wait.PAUSED, held)
+        return
     if attempt.kind != Kind.CANCEL and not _wanted_now(intent):
         return
     if send_due(attempt):
@@ -81,21 +87,36 @@ def _wanted_now(intent: TxIntent) -> bool:
     return not waits
 
 
-def _obsolete_check(client: RpcClient, intent: TxIntent, view: ChainView) -> None:
-    """A transaction that is not mined yet may have lost its point meanwhile."""
+def _recheck(
+    client: RpcClient, signer: Signer, intent: TxIntent, attempt: TxAttempt, view: ChainView
+) -> str:
+    """Ask again before sending again: what is not mined yet may have lost its point meanwhile.
+
+    It is marked obsolete then. What has never left (a crash came between signing and sending) is
+    held while a person has paused; returns that reason. What has left is out, paused or not.
+    """
     reason = dependency_state(intent).broken
     if not reason and intent.deadline is not None and view.head_at > intent.deadline:
         reason = "Its deadline passed before it was mined."
+    paused = signer.pause_reason if signer.paused else ""
     kind = intent_kind(intent.kind)
     if not reason and kind is not None:
-        verdict = kind.preflight(intent)
-        reason = verdict.reason if isinstance(verdict, AlreadyDone | Reject) else ""
+        try:
+            verdict = kind.preflight(intent)
+        except RpcError:
+            if attempt.sends == 0:
+                raise
+            return ""  # its bytes are out: that nobody answers now is no reason to stop
+        if isinstance(verdict, AlreadyDone | Reject):
+            reason = verdict.reason
+        elif isinstance(verdict, NotYet) and verdict.code == Wait.PAUSED:
+            paused = verdict.reason
     if not reason:
-        return
+        return paused if attempt.sends == 0 and attempt.seq == 0 else ""
     hashes = [attempt.hash for attempt in intent.attempts.all()]
-    if any(client.receipts(hashes)):
-        return  # it was ours that did it, just now
-    intent_obsolete(intent=intent, reason=reason)
+    if not any(client.receipts(hashes)):  # else it was ours that did it, just now
+        intent_obsolete(intent=intent, reason=reason)
+    return ""
 
 
 def _replaced(
@@ -145,9 +166,9 @@ def _bump_due(attempt: TxAttempt, view: ChainView) -> bool:
         return True
     age_s = (clock.now() - attempt.created_at).total_seconds()
     offered = Fees(attempt.max_fee_wei, attempt.max_priority_fee_wei)
-    return age_s > conf.keeper_bump_after_s() and fees_outbid(
-        offered, view.suggested, base_fee_wei=view.head.base_fee_wei
-    )
+    # Created in the future: this machine's clock was set back, so that no age is known.
+    old = not 0 <= age_s <= conf.keeper_bump_after_s()
+    return old and fees_outbid(offered, view.suggested, base_fee_wei=view.head.base_fee_wei)
 
 
 def _refusal(

@@ -9,6 +9,7 @@ from django.db import transaction
 from chain import conf
 from chain.models import Signer, TxAttempt, TxIntent
 from chain.rpc.client import RpcClient
+from chain.rpc.proof import receipt_prove
 from chain.rpc.types import Receipt
 from chain.sender.reverts import revert_reason
 from chain.sender.transitions import UNMINED, State, Wait, intent_move, signer_quarantine
@@ -46,7 +47,7 @@ def intents_reconcile(
         elif intent.state in (State.MINED, *FINAL_STATES):
             if _on_receipt_gone(intent, view):
                 unmined.append(intent)
-        elif view.nonce_finalized > (intent.nonce or 0) and _is_stolen(client, intent, view):
+        elif view.nonce_settled > (intent.nonce or 0) and _is_stolen(client, intent, view):
             _on_stolen(signer, intent)
         else:
             unmined.append(intent)
@@ -76,6 +77,9 @@ def _on_receipt(
             revert_reason=reason,
         )
     if intent.state == State.MINED and receipt.block_number <= view.finalized_number:
+        if conf.verify_receipts():
+            # Once per transaction, before it counts as done: by what its block commits to.
+            receipt_prove(client, receipt)
         if attempt.kind == TxAttempt.Kind.CANCEL:
             final = State.FINALIZED_CANCELED
         else:
@@ -133,10 +137,10 @@ def _roll_back(intent: TxIntent, detail: str) -> None:
 def _is_stolen(client: RpcClient, intent: TxIntent, view: ChainView) -> bool:
     return nonce_stolen(
         client,
+        view,
         address=bytes(intent.signer.address) if intent.signer else b"",
         nonce=intent.nonce or 0,
         hashes=[attempt.hash for attempt in intent.attempts.all()],
-        final_number=view.finalized_number,
     )
 
 

@@ -8,9 +8,13 @@ from chain import conf
 from chain.client import chain_finalized
 from chain.models import TxIntent
 from chain.rpc.client import Call, RpcClient, block_param
-from chain.rpc.errors import Inconsistent, RpcError
+from chain.rpc.errors import Inconsistent, RpcError, StateUnavailable
 from chain.rpc.types import BlockHeader, Receipt, hex_int
 from chain.sender.fees import Fees, fees_suggest
+
+#: Blocks below the head whose state every full node keeps (geth 128), with a margin. A rollup's
+#: finalized block is often older than that.
+_STATE_BLOCKS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,9 @@ class ChainView:
 
     head: BlockHeader
     finalized_number: int
-    nonce_finalized: int
+    #: Nonce at ``settled_number``, which is the finalized block, or the deepest with a state.
+    nonce_settled: int
+    settled_number: int
     nonce_latest: int
     balance_wei: int
     tip_wei: int
@@ -58,7 +64,7 @@ def chain_view(client: RpcClient, *, address: bytes, intents: Sequence[TxIntent]
         )
     head = client.header("latest")
     finalized = chain_finalized(head)
-    nonce_finalized = client.nonce(address, finalized)
+    settled, nonce_settled = _nonce_settled(client, address, finalized, head)
     nonce_latest = client.nonce(address, "latest")
     balance = client.balance_wei(address)
     hashes = [attempt.hash for intent in intents for attempt in intent.attempts.all()]
@@ -69,7 +75,8 @@ def chain_view(client: RpcClient, *, address: bytes, intents: Sequence[TxIntent]
     return ChainView(
         head=head,
         finalized_number=finalized,
-        nonce_finalized=nonce_finalized,
+        nonce_settled=nonce_settled,
+        settled_number=settled,
         nonce_latest=nonce_latest,
         balance_wei=balance,
         tip_wei=client.priority_fee_wei(),
@@ -84,17 +91,17 @@ def chain_view(client: RpcClient, *, address: bytes, intents: Sequence[TxIntent]
 
 
 def nonce_stolen(
-    client: RpcClient, *, address: bytes, nonce: int, hashes: Sequence[bytes], final_number: int
+    client: RpcClient, view: ChainView, *, address: bytes, nonce: int, hashes: Sequence[bytes]
 ) -> bool:
-    """Whether a final block has spent ``nonce`` and none of ``hashes`` is mined.
+    """Whether a settled block has spent ``nonce`` and none of ``hashes`` is mined.
 
-    Asked in one exchange and by the final block's hash, so that one node that has the block
+    Asked in one exchange and by the settled block's hash, so that one node that has the block
     answers both: nonce and receipts of two nodes, one of them behind, would look like a theft.
 
     Raises:
         RpcError
     """
-    final = client.header(final_number)
+    final = client.header(view.settled_number)
     count = Call("eth_getTransactionCount", (f"0x{address.hex()}", block_param(final.hash)))
     asked = [Call("eth_getTransactionReceipt", (f"0x{item.hex()}",)) for item in hashes]
     spent, *receipts = client.batch([count, *asked])
@@ -102,6 +109,17 @@ def nonce_stolen(
         if isinstance(answer, RpcError):
             raise answer
     return hex_int(spent) > nonce and not any(receipts)
+
+
+def _nonce_settled(
+    client: RpcClient, address: bytes, finalized: int, head: BlockHeader
+) -> tuple[int, int]:
+    """(block, nonce there): at the finalized block, or as deep as the node keeps states."""
+    try:
+        return finalized, client.nonce(address, finalized)
+    except StateUnavailable:
+        deepest = max(finalized, head.number - _STATE_BLOCKS)
+        return deepest, client.nonce(address, deepest)
 
 
 def _headers(client: RpcClient, numbers: Sequence[int]) -> dict[int, BlockHeader]:

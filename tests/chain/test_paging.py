@@ -66,7 +66,6 @@ def test_mixed_directions_come_back_the_same_way():
         Delegate.objects.create(
             address=number.to_bytes(20),
             power_wei=number % 4,
-            first_changed_block=1,
             last_changed_block=1,
             last_changed_at=now,
         )

@@ -41,7 +41,7 @@ def test_receipts_and_what_is_in_flight_use_the_day_up(
         signer = Signer.objects.get()
         assert (signer.spent_wei, signer.in_flight_wei) == (0, at_most)
         # Room for what is in flight, and for no more.
-        settings.KEEPER_DAILY_GAS_WEI = at_most + at_most // 2
+        settings.KEEPER_DAILY_GAS_WEI = at_most * 7 // 4
         second = submit(b"\x22" * 20, idem_key="delegate:2")
         sender.tick()
         assert (read(second).state, second.wait_code) == (State.PLANNED, Wait.BUDGET)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
+from chain import clock
 from chain.contracts import contract
 from chain.models import Signer, TxAttempt, TxIntent
 from chain.outbox import Go, Reject, Wait, intent_submit
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import Inconsistent
+from chain.rpc.errors import Inconsistent, Transient
 from chain.sender.alarms import alarms
 from chain.sender.loop import Sender
 from tests.chain.conftest import FaultyTransport, Wallet, lose_reply
@@ -294,3 +297,79 @@ def test_many_that_wait_for_weeks_do_not_keep_one_from_its_turn(
     sender.tick()
     sender.tick()
     assert read(due).state in (State.BROADCAST, State.MINED)
+
+
+def test_one_about_which_the_node_gives_no_answer_stops_no_other(
+    delegation: Any, client: RpcClient, key: Any, rpc: Any
+) -> None:
+    odd = {submit(ONE, idem_key=f"odd:{n}").pk for n in range(2)}
+    due = submit(TWO, idem_key="due")
+
+    def preflight(intent: TxIntent) -> Any:
+        if intent.pk in odd:
+            raise Transient("The node's answer took too long.")
+        return Go()
+
+    delegation(preflight)
+    sender = Sender(client=client, key=key)
+    with pytest.raises(Transient):
+        sender.tick()
+    assert read(due).state == State.BROADCAST
+    waiting = TxIntent.objects.filter(pk__in=odd)
+    assert {row.state for row in waiting} == {State.PLANNED}
+    assert all("did not answer about it" in row.why_waiting for row in waiting)
+    # What is out already goes on, whether or not the node can say that it still should.
+    odd.add(due.pk)
+    with by_hand(rpc):
+        rpc("anvil_dropAllTransactions")
+        forget_sends()
+        with pytest.raises(Transient):
+            sender.tick()
+    assert read(due).attempts.get().sends == 2 or due.mined_ok
+
+
+def test_a_clock_that_is_set_back_stops_nothing(
+    delegation: Any, client: RpcClient, key: Any, rpc: Any
+) -> None:
+    """Another machine of ours, an hour ahead, sent last; or ours was set back since."""
+    sender = Sender(client=client, key=key)
+    with by_hand(rpc):
+        intent = submit(ONE)
+        sender.tick()
+        first = intent.attempts.get()
+        ahead = clock.now() + timedelta(hours=1)
+        TxAttempt.objects.update(last_sent_at=ahead, created_at=ahead)
+        rpc("anvil_dropAllTransactions")
+        rpc("anvil_setNextBlockBaseFeePerGas", hex(first.max_fee_wei * 3))
+        mine(rpc)
+        sender.tick()
+        assert [attempt.kind for attempt in intent.attempts.all()] == ["normal", "bump"]
+        mine(rpc)
+        sender.tick()
+    assert read(intent).state == State.MINED
+
+
+def test_a_node_without_old_states_is_asked_as_deep_as_it_keeps_them(
+    delegation: Any, faulty: FaultyTransport, key: Any, rpc: Any, settings: Any
+) -> None:
+    settings.CHAIN_FINALITY = "150"
+    mine(rpc, 200)
+    head = int(rpc("eth_blockNumber"), 16)
+    asked: list[str] = []
+    inner = faulty.inner.send
+
+    def pruned(body: bytes, *, timeout_s: float | None = None) -> bytes:
+        call = orjson.loads(body)
+        if isinstance(call, dict) and call["method"] == "eth_getTransactionCount":
+            block = call["params"][1]
+            asked.append(block)
+            if block == hex(head - 150):
+                error = {"code": -32000, "message": "missing trie node 12ab (path )"}
+                return orjson.dumps({"jsonrpc": "2.0", "id": call["id"], "error": error})
+        return inner(body, timeout_s=timeout_s)
+
+    faulty.inner.send = pruned  # type: ignore[method-assign]
+    intent = submit(ONE)
+    Sender(client=RpcClient(faulty, retries=0), key=key).tick()
+    assert read(intent).state == State.BROADCAST
+    assert asked[:3] == [hex(head - 150), hex(head - 100), "latest"]

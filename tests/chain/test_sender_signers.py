@@ -16,6 +16,7 @@ from chain.outbox import (
     signer_pause,
     signer_resume,
 )
+from chain.outbox import Wait as NotYet
 from chain.rpc.client import RpcClient
 from chain.sender.alarms import alarms, signer_acknowledge
 from chain.sender.keys import KeyUnavailable, key_from_private
@@ -67,6 +68,39 @@ def test_what_a_paused_signer_has_signed_is_seen_through_with_higher_fees(
         mine(rpc, 4)
         sender.tick()
     assert read(first).state == State.FINALIZED_OK
+
+
+def test_what_never_left_is_held_while_a_person_has_paused(
+    delegation: Any, client: RpcClient, key: Any, rpc: Any
+) -> None:
+    """Signed, then a crash before it was sent, then a person who presses pause."""
+
+    class Killed(Exception):
+        pass
+
+    def die(name: str) -> None:
+        if name == "signed":
+            raise Killed
+
+    with by_hand(rpc):
+        intent = submit(ONE)
+        with pytest.raises(Killed):
+            Sender(client=client, key=key, reached=die).tick()
+        signer = Signer.objects.get()
+        signer_pause(signer=signer, actor="ada", reason="Looking at something.")
+        sender = Sender(client=client, key=key)
+        sender.tick()
+        assert (read(intent).state, intent.wait_code) == (State.SIGNED, Wait.PAUSED)
+        assert intent.why_waiting == "Looking at something."
+        assert intent.attempts.get().sends == 0
+        signer_resume(signer=signer, actor="ada", reason="All is well.")
+        delegation(lambda intent: NotYet("Paused by ada: Stop", Wait.PAUSED))
+        sender.tick()
+        assert (intent.attempts.get().sends, read(intent).why_waiting) == (0, "Paused by ada: Stop")
+        delegation()
+        sender.tick()
+        assert read(intent).state == State.BROADCAST
+        mine(rpc)
 
 
 def test_a_quarantined_signer_signs_nothing_and_sends_what_it_signed(
