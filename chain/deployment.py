@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from chain import conf
@@ -60,6 +61,11 @@ class Deployment:
         return found.address
 
 
+#: Seconds between two looks at the file: it is asked for at every log.
+_LOOK_EVERY_S = 0.2
+_last: tuple[float, str, int, Deployment] | None = None
+
+
 def deployment() -> Deployment:
     """The deployment in force; read again when its file changes.
 
@@ -67,14 +73,20 @@ def deployment() -> Deployment:
         DeploymentInvalid: ``deployment_missing``, ``deployment_malformed`` or
             ``deployment_chain`` (it is of another chain than CHAIN_ID).
     """
-    place = conf.deployment_path()
+    global _last
+    place, chain_id, moment = conf.deployment_path(), conf.chain_id(), monotonic()
+    last = _last
+    if last is not None and last[1:3] == (place, chain_id) and moment - last[0] < _LOOK_EVERY_S:
+        return last[3]
     try:
         changed = os.stat(place).st_mtime_ns
     except OSError as error:
         raise DeploymentInvalid(
             "deployment_missing", f"No deployment file at {place}: deploy the contracts first."
         ) from error
-    return _load(place, changed, conf.chain_id())
+    loaded = _load(place, changed, chain_id)
+    _last = (moment, place, chain_id, loaded)
+    return loaded
 
 
 @lru_cache(maxsize=8)

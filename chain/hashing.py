@@ -4,7 +4,6 @@ from sha3 import keccak_256
 
 
 def keccak(data: bytes) -> bytes:
-    """keccak-256, 32 bytes. By pysha3's C: ten times as fast as eth_utils with its default, and
-    blooms, header hashes and receipt roots are made of it."""
+    """keccak-256, 32 bytes. By safe-pysha3: a tenth of the time of eth_hash's default."""
     digest: bytes = keccak_256(data).digest()
     return digest

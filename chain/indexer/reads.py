@@ -7,6 +7,7 @@ from typing import Any
 
 from chain.contracts import contract
 from chain.decoding import FunctionCodec
+from chain.deployment import deployment
 from chain.hashing import keccak
 from chain.projections import ETH_BALANCE, Projector, Read
 from chain.rpc.types import BlockHeader
@@ -32,22 +33,26 @@ class ReadRequest:
         return self.codec.decode_output(value)
 
 
-@lru_cache(maxsize=8192)
-def _request(address: bytes, calldata: bytes, codec: FunctionCodec | None) -> ReadRequest:
-    return ReadRequest(address, calldata, keccak(calldata), codec)
-
-
 def read_request(read: Read) -> ReadRequest:
     """Encode a read.
 
     Raises:
         AbiUnknown, AbiUnencodable, DeploymentInvalid
     """
+    return _encode(read, id(deployment()))
+
+
+@lru_cache(maxsize=65536)
+def _encode(read: Read, deployed: int) -> ReadRequest:
+    """Encode, once per read and deployment: the same is asked when it is fetched and when its
+    answer is used."""
     if read.function == ETH_BALANCE:
-        return _request(bytes(read.args[0]), ETH_BALANCE.encode("ascii"), None)
+        calldata = ETH_BALANCE.encode("ascii")
+        return ReadRequest(bytes(read.args[0]), calldata, keccak(calldata), None)
     target = contract(read.contract)
     codec = target.codec.function(read.function, read.args)
-    return _request(target.address, codec.encode(read.args), codec)
+    calldata = codec.encode(read.args)
+    return ReadRequest(target.address, calldata, keccak(calldata), codec)
 
 
 def requests_of(projector: Projector, keys: Sequence[str], block: BlockHeader) -> list[ReadRequest]:

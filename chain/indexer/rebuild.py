@@ -26,10 +26,6 @@ SELECT id, block_number, block_hash, block_timestamp, transaction_hash, log_inde
 FROM chain_log WHERE chain_id = {chain_id} AND (block_number, log_index, id) > ({after})
 ORDER BY block_number, log_index, id LIMIT {limit}
 """
-_LOG_TYPES = (
-    *("bigint", "bigint", "bytea", "bigint", "bytea", "integer", "bytea"),
-    *("bytea", "bytea", "varchar", "varchar", "text", "boolean"),
-)
 
 
 def projections_rebuild(*, names: Sequence[str] = ()) -> dict[str, int]:
@@ -90,7 +86,7 @@ class _Replay:
             statement = _LOGS.format(
                 chain_id=self._chain_id, after=", ".join(map(str, after)), limit=_CHUNK
             )
-            rows = rows_read(statement, _LOG_TYPES)
+            rows = rows_read(statement)
             if not rows:
                 return
             self._chunk(rows)
