@@ -58,6 +58,15 @@ sys.argv[0] = "althing-node"
 sys.exit(main())' "$@"
 """
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+#: What the environment's Python is given once everything is installed.
+COMMANDS = {
+    "demo": ["-m", "demo"],
+    "test": [str(ROOT / "scripts" / "check.py"), "all"],
+    "lint": [str(ROOT / "scripts" / "check.py"), "lint"],
+    "chaos": ["-m", "bench.chaos"],
+    "bench-index": ["-m", "bench.index_chain"],
+    "bench-reorg": ["-m", "bench.reorg"],
+}
 LOCKS = (
     ("dev", ()),
     ("base", ("-c", "requirements/dev.txt")),
@@ -314,8 +323,9 @@ def locks_write(env: dict[str, str]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Set up, then become the command that was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("command", choices=["setup", "demo", "test", "lint", "lock"])
-    options = parser.parse_args(arguments)
+    parser.add_argument("command", choices=["setup", "lock", *COMMANDS])
+    # What follows is the command's own: python scripts/bootstrap.py chaos --only F4
+    options, rest = parser.parse_known_args(arguments)
     os.chdir(ROOT)
     env = environment()
     once = bool(os.environ.get("ONCE", "").strip())
@@ -338,14 +348,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chromium = chromium_find()
     if chromium:
         env["CHROMIUM_BIN"] = chromium
-    commands = {
-        "demo": ["-m", "demo"],
-        "test": [str(ROOT / "scripts" / "check.py"), "all"],
-        "lint": [str(ROOT / "scripts" / "check.py"), "lint"],
-    }
-    if options.command in commands:
+    if options.command in COMMANDS:
         sys.stdout.flush()
-        command = [str(VENV_PYTHON), *commands[options.command]]
+        command = [str(VENV_PYTHON), *COMMANDS[options.command], *rest]
         os.execve(VENV_PYTHON, command, env)  # noqa: S606 - our own interpreter
     return 0
 

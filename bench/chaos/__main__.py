@@ -62,7 +62,9 @@ def run_once(world: Any, fault: Fault, seed: int, line: Line) -> None:
         fault.do(run)
     except Exception as error:  # noqa: BLE001 - the next run must go on; this one has failed
         place = traceback.extract_tb(error.__traceback__)[-1]
-        name = f"{type(error).__name__}: {error} ({place.filename.rsplit('/', 1)[-1]}:{place.lineno})"
+        name = (
+            f"{type(error).__name__}: {error} ({place.filename.rsplit('/', 1)[-1]}:{place.lineno})"
+        )
         run.counts.add("wrong", f"the run broke off: {name}")
     line.runs += 1
     line.seconds += time.monotonic() - began

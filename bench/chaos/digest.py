@@ -76,7 +76,9 @@ def differences(found: Digest, expected: Digest) -> list[str]:
         seen, wanted = {repr(row) for row in ours}, {repr(row) for row in theirs}
         extra = [row for row in ours if repr(row) not in wanted]
         missing = [row for row in theirs if repr(row) not in seen]
-        said.append(f"{table}: {len(ours)} rows, expected {len(theirs)}; {_nearest(extra, missing)}")
+        said.append(
+            f"{table}: {len(ours)} rows, expected {len(theirs)}; {_nearest(extra, missing)}"
+        )
     return said
 
 

@@ -248,7 +248,9 @@ def _stored_judge(run: Run, until: int, lie: str) -> None:
         (f"0x{row.block_hash.hex()}", row.log_index, f"0x{row.data.hex()}")
         for row in Log.objects.filter(canonical=True, block_number__lte=until)
     }
-    run.counts.add("wrong", f"{lie}: stored and false {list(stored - truth)[:2]}", len(stored - truth))
+    run.counts.add(
+        "wrong", f"{lie}: stored and false {list(stored - truth)[:2]}", len(stored - truth)
+    )
     run.counts.add("lost", f"{lie}: true and not stored", len(truth - stored))
 
 

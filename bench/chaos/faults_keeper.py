@@ -119,8 +119,18 @@ def f19_double_spend(run: Run) -> None:
     for who in (STRANGER, HOLDER):
         run.chain.send(who, run.chain.address("AlthingGovernor"), _again(run, proposal))
         timelock = run.chain.address("TimelockController")
-        run.chain.send(who, timelock, calldata("execute(address,uint256,bytes,bytes32,bytes32)",
-                       proposal.targets[0], 0, proposal.calldatas[0], bytes(32), bytes(32)))  # type: ignore[attr-defined]
+        run.chain.send(
+            who,
+            timelock,
+            calldata(
+                "execute(address,uint256,bytes,bytes32,bytes32)",
+                proposal.targets[0],
+                0,
+                proposal.calldatas[0],
+                bytes(32),
+                bytes(32),
+            ),
+        )  # type: ignore[attr-defined]
     run.chain.mine()
     run.finish()
     kinds = list(TxIntent.objects.filter(kind="execute").values_list("idem_key", flat=True))

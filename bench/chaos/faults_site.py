@@ -76,9 +76,7 @@ def _refusal(run: Run, kind: str) -> Any:
     import psycopg
 
     table = run.rng.choice(("chain_log", "chain_cursor", "governance_holder", "chain_txattempt"))
-    with psycopg.connect(
-        run.stage.url(), autocommit=True, application_name="chaos"
-    ) as session:
+    with psycopg.connect(run.stage.url(), autocommit=True, application_name="chaos") as session:
         if kind == "disk":
             session.execute(
                 "CREATE FUNCTION chaos_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "

@@ -43,8 +43,12 @@ def migrate_under_readers(run: Run) -> list[str]:
         stop.set()
         thread.join()
     new = _columns(run)
-    gone = [f"{table}.{column}" for table, columns in old.items() for column in columns
-            if column not in new.get(table, [])]
+    gone = [
+        f"{table}.{column}"
+        for table, columns in old.items()
+        for column in columns
+        if column not in new.get(table, [])
+    ]
     run.figures["old columns read during the migration"] = reads[0]
     said = [f"a migration takes away {name}" for name in gone]
     return said + [f"a reader with the old tables failed: {text}" for text in failures[:3]]

@@ -125,7 +125,9 @@ def flood(url: str, *, seconds: float, threads: int = 8) -> dict[str, Any]:
 
     def attack(number: int) -> None:
         while time.monotonic() < deadline:
-            statuses.append(_status(pool, url + bad[number % len(bad)], "POST" if number % 3 == 0 else "GET"))
+            statuses.append(
+                _status(pool, url + bad[number % len(bad)], "POST" if number % 3 == 0 else "GET")
+            )
 
     def read() -> None:
         while time.monotonic() < deadline:

@@ -5,7 +5,7 @@ import os
 from config.env import read_environment
 from config.settings import local
 from config.settings.test import *  # noqa: F403
-from config.settings.test import INSTALLED_APPS
+from config.settings.test import INSTALLED_APPS, LOGGING
 
 INSTALLED_APPS = [*INSTALLED_APPS, "bench.chaos"]
 # What Django's test client calls itself, and gunicorn's clients.
@@ -18,3 +18,5 @@ KEEPER_BUMP_AFTER_S = 3
 # The flood meets the throttles that a deployment has; nothing else here is about them.
 if os.environ.get("CHAOS_REAL_THROTTLES"):
     REST_FRAMEWORK = local.REST_FRAMEWORK
+# A thousand refused requests are the point here, and no news.
+LOGGING = LOGGING | {"loggers": {"django": {"level": "CRITICAL"}}}

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.chaos import faults_index, faults_keeper, faults_send, faults_site, sabotage
+from bench.chaos import (
+    faults_index,
+    faults_keeper,
+    faults_nodes,
+    faults_send,
+    faults_site,
+    sabotage,
+)
 from bench.chaos.run import Run
 
 
@@ -35,25 +42,26 @@ class Proof:
 
 
 FAULTS: tuple[Fault, ...] = (
-    Fault("F1", "SIGKILL at seeded points", faults_send.f1_kill, weight=4, short=4),
+    Fault("F1", "SIGKILL at seeded points", faults_send.f1_kill, weight=4, short=2),
     Fault("F2", "several senders and indexers at once", faults_send.f2_rivals, weight=2),
     Fault("F3", "replies to a broadcast are lost", faults_send.f3_lost_replies, weight=2),
-    Fault("F4", "reorganisations of 1 to 7 blocks", faults_index.f4_reorg, weight=4, short=2),
+    Fault("F4", "reorganisations of 1 to 7 blocks", faults_index.f4_reorg, weight=4),
     Fault("F5", "a reorganisation drops and reorders", faults_index.f5_reordered, weight=2),
     Fault("F6", "deeper than the window: halt and resume", faults_index.f6_deep, most=4),
-    Fault("F7", "base fee x40, pool eviction", faults_send.f7_fees, weight=2, short=2),
+    Fault("F7", "base fee x40, pool eviction", faults_send.f7_fees, weight=2),
     Fault("F8", "the nonce is consumed elsewhere", faults_send.f8_nonce_stolen),
     Fault("F9", "a stranger executes first", faults_keeper.f9_stranger),
     Fault("F10", "canceled between check and broadcast", faults_keeper.f10_canceled),
     Fault("F11", "the node lags and goes backwards", faults_index.f11_stale),
-    Fault("F12", "the node lies", faults_index.f12_lies, weight=3, short=6),
+    Fault("F12", "the node lies", faults_index.f12_lies, weight=3, short=2),
     Fault("F13", "429, 5xx, slow, half, 10 MB", faults_index.f13_unwell, weight=2),
     Fault("F14", "PostgreSQL is killed", faults_site.f14_database_killed, most=16),
-    Fault("F15", "locks, ended sessions, full disk", faults_site.f15_refused_by_database, short=2),
-    Fault("F16", "the broker is flushed or lost", faults_site.f16_broker_lost, most=4),
+    Fault("F15", "locks, ended sessions, full disk", faults_site.f15_refused_by_database),
+    Fault("F16", "the broker is flushed or lost", faults_site.f16_broker_lost, most=4, short=0),
     Fault("F17", "tasks delivered five times and late", faults_site.f17_delivered_often, most=4),
     Fault("F18", "the clock jumps an hour", faults_send.f18_clock),
     Fault("F19", "double spends of the treasury", faults_keeper.f19_double_spend),
+    Fault("F20", "attestations replayed, forged", faults_nodes.f20_attestations, most=1, short=0),
     Fault("F21", "a flood of requests", faults_site.f21_flood, most=1, short=0),
     Fault("F22", "malicious texts", faults_site.f22_malicious_text, most=8),
     Fault("F23", "migrations in traffic", faults_site.f23_migration, most=1, short=0),
