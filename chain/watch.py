@@ -259,3 +259,10 @@ def watch_roll_back(*, number: int, hash: bytes) -> None:
             row.indexed_to = max(number, row.first_block - 1)
             row.indexed_hash = hash if row.indexed_to == number else None
         row.save()
+
+
+def watch_first_block(first_block: int) -> int:
+    """The lowest of ``first_block`` and the first blocks of all contracts ever added: below it
+    nothing of any of them is stored."""
+    rows = WatchedContract.objects.filter(chain_id=conf.chain_id())
+    return min([first_block, *rows.values_list("first_block", flat=True)])

@@ -39,11 +39,17 @@ def join_step(client: RpcClient, *, reached: Reached = lambda name: None) -> boo
 
     A contract whose logs the node does not give keeps its error in its row and holds up no other.
     """
+    rows = list(
+        WatchedContract.objects.filter(
+            chain_id=conf.chain_id(), removed_at=None, settled=False
+        ).order_by("pk")
+    )
+    if not rows:
+        return False
     cursor = Cursor.objects.filter(chain_id=conf.chain_id()).first()
     if cursor is None or cursor.state != Cursor.State.RUNNING:
         return False
-    rows = WatchedContract.objects.filter(chain_id=cursor.chain_id, removed_at=None, settled=False)
-    for row in rows.order_by("pk"):
+    for row in rows:
         try:
             if _row_step(client, cursor=cursor, row=row, reached=reached):
                 return True

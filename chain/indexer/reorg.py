@@ -21,7 +21,7 @@ from chain.models import Block, Cursor, KeyTouch, ReorgEvent
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import StateUnavailable
 from chain.rpc.types import BlockHeader
-from chain.watch import watch_refresh
+from chain.watch import watch_first_block, watch_refresh
 
 #: Headers compared in one exchange while walking back.
 _STEP = 32
@@ -187,7 +187,8 @@ def reorg_resolve(client: RpcClient, *, actor: str, first_block: int) -> ReorgEv
             raise ValueError("The index is not halted; there is nothing to resolve.")
         watch_refresh(bytes(cursor.watch_digest))
         ancestor = ancestor_find(client, below=cursor.number, lowest=0)
-        ancestor = ancestor or client.header(max(0, first_block - 1))
+        # On another chain nothing stored may stand, an added contract's older logs included.
+        ancestor = ancestor or client.header(max(0, watch_first_block(first_block) - 1))
         # A start on another chain has no header stored yet; one on ours has.
         Block.objects.filter(
             chain_id=cursor.chain_id, number=ancestor.number, canonical=True

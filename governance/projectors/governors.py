@@ -8,7 +8,7 @@ governor, and a changed quorum can revive a defeated proposal, so they touch wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -146,22 +146,32 @@ class GovernorProposalProjector(Projector):
 
     def recompute(self, *, key: str, history: History) -> None:
         """Rebuild one proposal; delete it where its creation is gone."""
-        address, part, _ = _key_parts(key)
-        if not part.isdigit():
-            return  # an operation or a setting: it touched proposals, and has no row itself
-        created = history.logs("ProposalCreated")
-        governor = _governors([key]).get(address)
-        place: dict[str, Any] = {"governor": address, "proposal_id": int(part)}
-        GovernorOperation.objects.filter(**place).delete()
-        if governor is None or not created:
-            GovernorProposal.objects.filter(**place).delete()
-            return
-        values, operations = proposal_values(governor, created[0], history)
-        GovernorProposal.objects.update_or_create(**place, defaults=values)
-        GovernorOperation.objects.bulk_create(
-            GovernorOperation(timelock=governor.timelock, operation_id=operation_id, **place)
-            for operation_id in operations
-        )
+        self.recompute_many({key: history})
+
+    def recompute_many(self, histories: Mapping[str, History]) -> None:
+        """Rebuild proposals. Operations and settings have touched theirs, and no row themselves."""
+        governors = _governors(histories)
+        for key, history in histories.items():
+            address, part, _ = _key_parts(key)
+            if part.isdigit():
+                _recompute(governors.get(address), address, int(part), history)
+
+
+def _recompute(
+    governor: IndexedGovernor | None, address: bytes, proposal_id: int, history: History
+) -> None:
+    created = history.logs("ProposalCreated")
+    place: dict[str, Any] = {"governor": address, "proposal_id": proposal_id}
+    GovernorOperation.objects.filter(**place).delete()
+    if governor is None or not created:
+        GovernorProposal.objects.filter(**place).delete()
+        return
+    values, operations = proposal_values(governor, created[0], history)
+    GovernorProposal.objects.update_or_create(**place, defaults=values)
+    GovernorOperation.objects.bulk_create(
+        GovernorOperation(timelock=governor.timelock, operation_id=operation_id, **place)
+        for operation_id in operations
+    )
 
 
 def _key_parts(key: str) -> tuple[bytes, str, str]:
