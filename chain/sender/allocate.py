@@ -203,8 +203,11 @@ def _nonces_ours(client: RpcClient, signer: Signer, intent: TxIntent, view: Chai
     Where final ones were not, the signer is quarantined; where the chain may yet take them back,
     the intent waits.
     """
+    # In this order: a rival's first commit brings its intent and the next nonce at once, and seen
+    # the other way round a key's own past would read as theft.
+    known = signer.intents.exists()
     signer.refresh_from_db(fields=["next_nonce"])
-    if view.nonce_latest <= signer.next_nonce or not signer.intents.exists():
+    if view.nonce_latest <= signer.next_nonce or not known:
         return True
     skipped = f"Nonces {signer.next_nonce} to {view.nonce_latest - 1}"
     intent_wait(intent, Wait.STOLEN, f"{skipped} of the keeper's account were used elsewhere.")
