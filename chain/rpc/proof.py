@@ -8,7 +8,7 @@ second node, or finality, tells that.
 from collections.abc import Sequence
 
 from chain.rpc.client import Call, RpcClient
-from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
+from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable, Transient
 from chain.rpc.receipts_root import BlockReceipts, receipts_check
 from chain.rpc.types import BlockHeader, RawLog, Receipt
 from chain.rpc.validation import bloom_may_hold_any
@@ -55,6 +55,9 @@ def _receipts_fetch(client: RpcClient, header: BlockHeader) -> BlockReceipts | N
     if client.block_receipts is False:
         return receipts_one_by_one(client, header)
     source = client.batch([Call("eth_getBlockReceipts", (f"0x{header.hash.hex()}",))])[0]
+    if source is None:
+        client.header(header.hash)  # BlockUnknown, where the node left the block meanwhile
+        raise Transient(f"The node has block {header.number} but not its receipts yet.")
     if not isinstance(source, RpcError):
         client.block_receipts = True
         return _believed(client, header, receipts_check(header, source))
@@ -133,5 +136,6 @@ def receipts_one_by_one(client: RpcClient, header: BlockHeader) -> BlockReceipts
         if isinstance(result, RpcError):
             raise result
         if result is None:
-            raise Inconsistent(f"A transaction of block {header.number} has no receipt.")
+            client.header(header.hash)
+            raise Transient(f"The node lacks a receipt of block {header.number} yet.")
     return _believed(client, header, receipts_check(header, results))
