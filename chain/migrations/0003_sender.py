@@ -104,6 +104,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="txintent",
+            name="waiting_since",
+            field=models.DateTimeField(help_text="Since when for this wait_code.", null=True),
+        ),
+        migrations.AddField(
+            model_name="txintent",
             name="wait_code",
             field=models.CharField(
                 blank=True,

@@ -185,6 +185,7 @@ class TxIntent(models.Model):
     revision = models.IntegerField(default=0, help_text="Transitions made; guards the next.")
     wait_code = models.CharField(max_length=20, choices=Wait, blank=True)
     why_waiting = models.TextField(blank=True, help_text="In plain words; empty once under way.")
+    waiting_since = models.DateTimeField(null=True, help_text="Since when for this wait_code.")
     checked_at = models.DateTimeField(null=True, help_text="When last considered for signing.")
     nonce = models.BigIntegerField(null=True)
     gas_limit = models.BigIntegerField(null=True, help_text="Gas units.")

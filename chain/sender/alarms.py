@@ -4,11 +4,11 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 
 from chain import clock, conf
 from chain.addresses import to_checksum
-from chain.models import Signer, SignerAlarm, SignerEvent, TxEvent, TxIntent
+from chain.models import Signer, SignerAlarm, SignerEvent, TxIntent
 from chain.sender.budget import eth
 from chain.sender.keys import KeyUnavailable
 from chain.sender.transitions import NONCE_STOLEN
@@ -55,24 +55,22 @@ def _of_signers() -> list[Alarm]:
 
 
 def _of_intents() -> list[Alarm]:
-    waiting = TxIntent.objects.filter(chain_id=conf.chain_id()).filter(
-        Q(state=_State.FEE_CAPPED) | Q(wait_code__in=[_Wait.REFUSED, _Wait.FEE_CAP])
-    )
-    last = dict(
-        TxEvent.objects.filter(intent__in=waiting)
-        .order_by()
-        .values_list("intent")
-        .annotate(since=Max("created_at"))
-    )
+    ours = TxIntent.objects.filter(chain_id=conf.chain_id())
+    capped = ours.filter(Q(state=_State.FEE_CAPPED) | Q(wait_code=_Wait.FEE_CAP))
+    refused = ours.filter(state__in=TxIntent.UNMINED_STATES, wait_code=_Wait.REFUSED)
+    before = clock.now() - timedelta(seconds=conf.keeper_overdue_s())
+    old = ours.filter(state__in=TxIntent.UNMINED_STATES)
+    old = old.annotate(signed_at=Min("attempts__created_at")).filter(signed_at__lt=before)
     return [
-        Alarm(
-            "send_refused" if row.wait_code == _Wait.REFUSED else "fee_capped",
-            row.why_waiting,
-            last.get(row.pk, row.updated_at),
-            row.idem_key,
-        )
-        for row in waiting
+        *(_of_intent("fee_capped", row, row.waiting_since) for row in capped),
+        *(_of_intent("send_refused", row, row.waiting_since) for row in refused),
+        *(_of_intent("unmined_long", row, row.signed_at) for row in old),
     ]
+
+
+def _of_intent(code: str, row: TxIntent, since: datetime | None) -> Alarm:
+    sentence = row.why_waiting or "It is with the node, and no block has taken it."
+    return Alarm(code, sentence, since or row.updated_at, row.idem_key)
 
 
 def _of_silence() -> list[Alarm]:

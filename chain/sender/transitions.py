@@ -64,6 +64,7 @@ def intent_move(
             updated_at=moment,
             wait_code=wait[0],
             why_waiting=wait[1],
+            waiting_since=moment if wait[0] else None,
             **fields,
         )
         if moved:
@@ -78,10 +79,12 @@ def intent_wait(intent: TxIntent, code: str, reason: str) -> None:
     """Say why an intent waits; one write per change of reason, and none over a later state."""
     if (intent.wait_code, intent.why_waiting) == (code, reason):
         return
+    moment = clock.now()
+    since = intent.waiting_since if code == intent.wait_code else moment if code else None
     TxIntent.objects.filter(pk=intent.pk, state=intent.state, revision=intent.revision).update(
-        wait_code=code, why_waiting=reason, updated_at=clock.now()
+        wait_code=code, why_waiting=reason, waiting_since=since, updated_at=moment
     )
-    intent.wait_code, intent.why_waiting = code, reason
+    intent.wait_code, intent.why_waiting, intent.waiting_since = code, reason, since
 
 
 def attempt_newest(intent: TxIntent) -> TxAttempt:

@@ -85,7 +85,7 @@ def forget_sends() -> None:
 
 def age_attempts() -> None:
     """Let every attempt be old enough for a dearer one."""
-    TxAttempt.objects.update(created_at=clock.now() - timedelta(days=1))
+    TxAttempt.objects.update(created_at=clock.now() - timedelta(minutes=10))
 
 
 def read(intent: TxIntent) -> TxIntent:

@@ -128,7 +128,14 @@ def test_a_price_above_the_cap_waits_with_both_figures(
     Sender(client=client, key=key).tick()
     assert read(intent).wait_code == Wait.FEE_CAP
     assert "at most 1 gwei" in intent.why_waiting
-    assert codes() == ["fee_capped"]
+    (alarm,) = alarms()
+    assert (alarm.code, alarm.subject) == ("fee_capped", intent.idem_key)
+    # The sentence follows the price; since when it waits does not.
+    rpc("anvil_setNextBlockBaseFeePerGas", hex(50 * 10**9))
+    mine(rpc)
+    Sender(client=client, key=key).tick()
+    assert "Gas costs 51 gwei now" in read(intent).why_waiting
+    assert [one.since for one in alarms()] == [alarm.since]
 
 
 def test_the_limits_are_the_settings_at_every_tick(
@@ -156,4 +163,23 @@ def test_silence_is_an_alarm_only_while_something_waits(
     (alarm,) = alarms()
     assert (alarm.code, alarm.since) == ("sender_silent", long_ago)
     Sender(client=client, key=key).tick()
+    assert codes() == []
+
+
+def test_what_no_block_takes_for_long_is_an_alarm(
+    delegation: Any, client: RpcClient, key: Any, rpc: Any, settings: Any
+) -> None:
+    settings.KEEPER_OVERDUE_S = 600
+    sender = Sender(client=client, key=key)
+    with by_hand(rpc):
+        intent = submit(b"\x11" * 20)
+        sender.tick()
+        assert codes() == []
+        signed_at = clock.now() - timedelta(seconds=601)
+        TxAttempt.objects.update(created_at=signed_at)
+        (alarm,) = alarms()
+        assert (alarm.code, alarm.since) == ("unmined_long", signed_at)
+        assert alarm.subject == intent.idem_key
+        mine(rpc)
+    sender.tick()
     assert codes() == []

@@ -16,10 +16,10 @@ from chain.models import Cursor, Signer, TxAttempt, TxIntent
 from chain.sender.keys import key_from_private
 from chain.sender.loop import Sender
 from chain.sender.transitions import intent_move
-from governance.actions.build import build_parameter_set, build_transfer
+from governance.actions.build import build_custom_call, build_parameter_set, build_transfer
 from governance.keeper import alarms, keeper_rehearse, keeper_tick
 from governance.keeper.steps import calldata_id, step_calldata
-from governance.models import KeeperNote
+from governance.models import KeeperNote, Proposal
 from governance.state import ProposalState
 from tests.governance.conftest import GOVERNOR, TIMELOCK, Dao
 from tests.governance.test_keeper import KEEPER, intents, note, send, tick
@@ -294,6 +294,35 @@ def test_an_execution_that_lapses_in_the_outbox_is_rejected(
     keeper_tick()
     assert note(proposed).code == "nothing_to_do"
     assert not TxAttempt.objects.exists()
+
+
+def test_the_constitutional_delay_holds_also_where_the_index_is_wrong(
+    dao: Dao, send: Callable[[], None]
+) -> None:
+    """The row says executable; the chain says not before the constitutional delay."""
+    call = build_custom_call(
+        target=contract(GOVERNOR).address, function="setVotingDelay", args=["6"]
+    )
+    proposed = dao.propose(calls=[call])
+    dao.pass_vote(proposed)
+    dao.queue(proposed)
+    indexed = dao.indexed(proposed)
+    # Neither timelock nor constitution has let it through.
+    Proposal.objects.update(executable_at=indexed.queued_at)
+    keeper_tick()
+    send()
+    (planned,) = intents("execute")
+    assert planned.why_waiting == "The timelock does not let it through yet."
+    dao.mine(11)
+    send()
+    planned.refresh_from_db()
+    # The timelock has; the constitution has not.
+    assert (planned.state, planned.wait_code) == (State.PLANNED, Wait.WOULD_REVERT)
+    assert not TxAttempt.objects.exists()
+    dao.mine(20)
+    send()
+    dao.index()
+    assert dao.state(proposed) is ProposalState.EXECUTED
 
 
 # --- rehearsals -----------------------------------------------------------------------------
