@@ -1,8 +1,8 @@
 """Many rows into one table: one writer, two ways. A few rows go by ``unnest``; many by binary
 COPY, through a temporary table where some of them may be there already.
 
-Django's ``bulk_create`` cannot use ``unnest`` for bytea columns, and takes ten times as long as
-COPY from a few thousand rows on.
+Django's ``bulk_create`` cannot use ``unnest`` for bytea columns, and takes many times as long as
+COPY from a few hundred rows on.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ from django.db.models import Field, Model
 from psycopg import Binary, Cursor, sql
 from psycopg.types.string import BytesBinaryDumper
 
-#: Rows from which COPY is faster than unnest, temporary table included (bench/tables.py).
+#: Rows from which COPY is faster than unnest, temporary table included.
 COPY_FROM = 50
 
 

@@ -117,6 +117,77 @@ def test_slicers_equal_eth_abi(case: tuple[list[dict[str, Any]], tuple[Any, ...]
     assert found == [normal(p, v) for p, v in zip(params, expected, strict=True)]
 
 
+STATIC = st.sampled_from(
+    ["address", "bool", "bytes4", "bytes32", "uint8", "uint48", "uint256", "int64", "int256"]
+)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> tuple[dict[str, Any], list[Any]]:
+    """An event's ABI, some one-word arguments indexed, and values for it."""
+    params = draw(st.lists(param_types(), max_size=4))
+    named = [{**param, "name": f"p{i}"} for i, param in enumerate(params)]
+    for index, kind in enumerate(draw(st.lists(STATIC, max_size=3))):
+        place = draw(st.integers(0, len(named)))
+        named.insert(place, {"name": f"i{index}", "type": kind, "indexed": True})
+    return {"name": "E", "inputs": named}, [draw(values(param)) for param in named]
+
+
+def event_log(abi: dict[str, Any], given_values: list[Any]) -> tuple[list[bytes], bytes]:
+    """The log of an event, as eth_abi encodes it."""
+    pairs = list(zip(abi["inputs"], given_values, strict=True))
+    indexed = [(eth_abi_type(p), v) for p, v in pairs if p.get("indexed")]
+    rest = [(eth_abi_type(p), v) for p, v in pairs if not p.get("indexed")]
+    topics = [EventCodec(abi).topic0, *(eth_abi.encode([t], [v]) for t, v in indexed)]
+    return topics, eth_abi.encode([t for t, _ in rest], [v for _, v in rest])
+
+
+@settings(max_examples=400, deadline=None)
+@given(events())
+def test_slicers_of_events_equal_eth_abi(case: tuple[dict[str, Any], list[Any]]) -> None:
+    abi, given_values = case
+    found = EventCodec(abi).decode(*event_log(abi, given_values))
+    assert list(found) == [param["name"] for param in abi["inputs"]]
+    for param, value in zip(abi["inputs"], given_values, strict=True):
+        kind = eth_abi_type(param)
+        (expected,) = eth_abi.decode([kind], eth_abi.encode([kind], [value]))
+        assert found[param["name"]] == normal(param, expected)
+
+
+@settings(max_examples=400, deadline=None)
+@given(events(), st.data())
+def test_damaged_logs_are_refused_or_read_as_eth_abi_reads_them(
+    case: tuple[dict[str, Any], list[Any]], data: st.DataObject
+) -> None:
+    abi, given_values = case
+    topics, body = event_log(abi, given_values)
+    raw = bytearray(b"".join(topics[1:]) + body)
+    for _ in range(data.draw(st.integers(0, 4)) if raw else 0):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    cut = 32 * (len(topics) - 1)
+    words = [topics[0], *(bytes(raw[i : i + 32]) for i in range(0, cut, 32))]
+    rest = bytes(raw[cut:])[: data.draw(st.integers(0, len(raw)))]
+    try:
+        found = EventCodec(abi).decode(words, rest)
+    except AbiInvalid:
+        return
+    indexed = [p for p in abi["inputs"] if p.get("indexed")]
+    plain = [p for p in abi["inputs"] if not p.get("indexed")]
+    try:
+        expected = dict(
+            zip(
+                [p["name"] for p in plain],
+                eth_abi.decode([eth_abi_type(p) for p in plain], rest) if plain else (),
+                strict=True,
+            )
+        )
+        for param, word in zip(indexed, words[1:], strict=True):
+            (expected[param["name"]],) = eth_abi.decode([eth_abi_type(param)], word)
+    except (DecodingError, UnicodeDecodeError, OverflowError):
+        return  # eth_abi refuses text that is not UTF-8, and pointers we need not care about
+    assert found == {p["name"]: normal(p, expected[p["name"]]) for p in abi["inputs"]}
+
+
 @settings(max_examples=400, deadline=None)
 @given(typed, st.data())
 def test_damaged_data_raises_abi_errors_only(
