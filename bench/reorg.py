@@ -38,7 +38,7 @@ VOTES, PASSES = 24, 18
 WINDOW_BLOCKS = 64
 MEMBERS = 1200
 GAS = hex(1_000_000_000)
-#: Blocks of votes after which the proposals' voting period (600 s, a block per second) nears its end.
+#: Blocks of votes after which the proposals' voting period (600 s, a block a second) nears its end.
 PLACES_MAX = 350
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 from typing import Any
 
-from config.embedded.anvil import rpc_call
-
 from bench.chaos.stage import FRESH, Digest, database_use
+from config.embedded.anvil import rpc_call
 
 #: Columns that say when something was last looked at, not what was seen: an index that lived
 #: through a reorganisation may rightly have looked at another block than one that did not.

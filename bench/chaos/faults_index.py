@@ -75,8 +75,9 @@ def f5_reordered(run: Run) -> None:
 
 def f6_deep(run: Run) -> None:
     """Sixty-five blocks and more: it must halt, write nothing, and go on when told."""
-    from chain.models import Cursor
     from django.core.management import call_command
+
+    from chain.models import Cursor
 
     snapshot = run.chain.rpc("evm_snapshot")
     window = run.stage.reorg_window
@@ -261,9 +262,9 @@ def f13_unwell(run: Run) -> None:
 
     run.pay(2)
     run.traffic(4)
-    run.proxy.faults = unwell(run.rng, 0.4)
+    run.proxy.faults = unwell(run.rng, 0.3)
     for what in ("index", "send"):
-        run.ended(run.worker(what, rpc_url=run.proxy.url, ticks=15))
+        run.ended(run.worker(what, rpc_url=run.proxy.url, ticks=4))
     before = run.proxy.exchanges
     settings.RPC_URL = run.proxy.url
     for path in ("/", "/proposals/", "/treasury/", "/delegates/", "/api/v1/proposals/"):
@@ -277,9 +278,8 @@ def f13_unwell(run: Run) -> None:
 
 def f24_reindex(run: Run) -> None:
     """Indexed live through a reorganisation, anew by windows, and rebuilt: three times the same."""
-    from chain.indexer.rebuild import projections_rebuild
-
     from bench.chaos.digest import differences
+    from chain.indexer.rebuild import projections_rebuild
 
     run.traffic(5)
     run.tick()

@@ -93,8 +93,9 @@ def _signers() -> list[object]:
 
 def f8_nonce_stolen(run: Run) -> None:
     """Somebody uses the keeper's key: the nonce that was signed for is spent elsewhere."""
-    from chain.models import Signer, TxAttempt, TxIntent
     from django.conf import settings
+
+    from chain.models import Signer, TxAttempt, TxIntent
 
     run.pay(1)
     run.proxy.faults = Faults(

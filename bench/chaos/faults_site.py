@@ -7,7 +7,6 @@ import re
 import statistics
 import threading
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +26,7 @@ def _get(path: str) -> Any:
 
 
 def f14_database_killed(run: Run) -> None:
-    """PostgreSQL is killed (SIGKILL, or an immediate stop) while everything works, and comes back."""
+    """PostgreSQL is killed (SIGKILL, or an immediate stop) in the midst of work, and comes back."""
     from chain.models import Cursor, TxIntent
 
     run.stage.checkpoint()
@@ -62,12 +61,16 @@ def f14_database_killed(run: Run) -> None:
 
 def f15_refused_by_database(run: Run) -> None:
     """A lock nobody releases in time, a session ended mid-commit, a full disk (its SQLSTATE)."""
+    from django.db import connections
+
     run.pay(1)
     run.traffic(3)
     kind = ("lock", "ended", "disk", "deadlock")[run.seed % 4]
     with _refusal(run, kind), mining(run.chain):
         for what in ("index", "send"):
             run.ended(run.worker(what, ticks=6), allowed=(0, UNCAUGHT))
+    # The harness's own session may have been the one that was ended.
+    connections.close_all()
     run.finish()
 
 
@@ -186,8 +189,8 @@ def f17_delivered_often(run: Run) -> None:
 
 TEXTS: tuple[bytes, ...] = (
     b"# <script>alert(1)</script>\n\n<img src=x onerror=alert(1)> <svg onload=alert(1)>",
-    b"# [x](javascript:alert(1)) ![t](http://evil.example/pixel.png)\n\n<iframe src=//evil></iframe>",
-    "# \u202egnp.exe \u2066inside\u2069 pаypal\n\nZ̸̡̢a̷l̵g̶o\u200b\u200d".encode(),
+    b"# [x](javascript:alert(1)) ![t](http://evil.example/pixel.png)\n\n<iframe src=//evil>",
+    "# \u202egnp.exe \u2066inside\u2069 p\u0430ypal\n\nZ̸̡̢a̷l̵g̶o\u200b\u200d".encode(),
     b"# \x00\xff\xfe not text \xc3\x28\n\n\xed\xa0\x80",
     b"# Deep\n\n" + b"> " * 400 + b"x\n\n" + b"- " * 400 + b"y",
     b"# Wide\n\n|" + b"a|" * 800 + b"\n|" + b"-|" * 800 + b"\n",
@@ -281,6 +284,3 @@ def f26_soak(run: Run) -> None:
 def p95_ms(times_s: list[float]) -> float:
     """The 95th percentile, in ms."""
     return round(statistics.quantiles(times_s, n=20)[-1] * 1000, 1) if len(times_s) > 1 else 0.0
-
-
-Work = Callable[[], None]

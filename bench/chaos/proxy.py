@@ -173,7 +173,7 @@ def unwell(rng: random.Random, share: float, *, slow_s: float = 0.4) -> Faults:
 
 
 def stale(rng: random.Random, behind_max: int, upstream: Callable[[], int]) -> Faults:
-    """Each exchange is answered by a node that is a few blocks behind, a different few each time."""
+    """Each exchange is answered by a node that is a few blocks behind, another few each time."""
     heads = {"now": 0}
 
     def before(calls: list[Call]) -> None:

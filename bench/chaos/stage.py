@@ -229,15 +229,15 @@ class Stage:
 
     def _tool(self, name: str, *args: object) -> None:
         command = [binaries_for(service_user()) / name, *args]
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own engine's tools
             [str(item) for item in command], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             raise RuntimeError(f"{name} failed: {done.stderr}")
 
     def fresh_digest(self, *, reorg_window: int = WHOLE_CHAIN_BLOCKS) -> Digest:
-        """Index the chain, and one block that is mined meanwhile, into an empty database, in another
-        process. The caller indexes that block too before it compares.
+        """Index the chain, and one block that is mined meanwhile, into an empty database, in
+        another process. The caller indexes that block too before it compares.
 
         ``reorg_window``: blocks; a small one lets the index take all but the newest by windows.
         """
