@@ -64,7 +64,7 @@ NO_ACTING = (
 CALENDAR_END_S = 253_402_300_799
 #: Where a JSON reader would lose digits, numbers are text.
 _TEXT_NUMBERS = frozenset(
-    "votes super_votes proposal_threshold numerator denominator proposal_count now_clock "
+    "votes super_votes proposal_threshold numerator denominator proposal_count now_clock until_s "
     "late_quorum_clock voting_delay_clock voting_period_clock delay_s grace_period_s".split()
 )
 

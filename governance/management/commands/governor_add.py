@@ -113,7 +113,9 @@ def _client(url: str | None) -> Iterator[RpcClient]:
         return
     if not url.startswith(("http://", "https://")):
         raise GovernorProbeError(
-            f"--rpc takes an address like https://node.example:8545, not {url[:60]!r}.",
+            # Not repeated: a node's address may hold its key.
+            "--rpc takes a node's address that begins with http:// or https://. "
+            "Give one, or leave --rpc out to ask RPC_URL.",
             code="governor_rpc_malformed",
         )
     transport = HttpTransport(url)

@@ -105,7 +105,9 @@ def test_a_wrong_address_our_own_and_a_wrong_node_are_refused(
     assert "(address_checksum)" in refused(swapped)
     nobody = f"http://127.0.0.1:{free_port()}"
     assert "(governor_node_unreachable)" in refused(governor.address, "--rpc", nobody)
-    assert "(governor_rpc_malformed)" in refused(governor.address, "--rpc", "ws://node")
+    malformed = refused(governor.address, "--rpc", "ws://someone:secret@node")
+    assert "(governor_rpc_malformed)" in malformed
+    assert "secret" not in malformed
     assert "(governor_start_in_future)" in refused(governor.address, "--from-block", "9999999")
     assert "(governor_not_a_governor)" in refused(governor.token)
     assert nothing_stored()
