@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections
 
 from chain.deployment import DeploymentInvalid
 from chain.doctor import ChainSetupError, NodeProblem, halt_problem, index_check
@@ -133,7 +133,7 @@ def halt_sentence() -> str:
     return "Indexing is halted." if cursor is None else str(halt_problem(cursor))
 
 
-def database_sentence(error: DatabaseError) -> str:
+def database_sentence(error: Exception) -> str:
     """The database's trouble in one line: the driver's first, for it may quote the statement."""
     first = (str(error).splitlines() or [type(error).__name__])[0]
     return f"The database does not answer: {first} Nothing is lost; indexing waits for it."

@@ -25,7 +25,8 @@ from governance.errors import GovernanceError
 from governance.models import Proposal, ReconcileRun
 from governance.reconcile.claims import Claim
 from governance.reconcile.findings import Judged, findings_close, findings_open, findings_store
-from governance.reconcile.scopes import AGAIN_MAX, Lens, Part, Scope, scope_parts
+from governance.reconcile.lens import Lens, Part
+from governance.reconcile.scopes import AGAIN_MAX, Scope, scope_parts
 
 #: Times a part is read again because the index moved meanwhile. A busy index moves several times
 #: a second; a part takes a few hundredths.
@@ -111,7 +112,10 @@ def _scope_check(scope: Scope) -> None:
             f"The index is {behind} blocks behind the chain, its tables perhaps more.",
             "Wait until it has caught up, or run `manage.py index --until-head`.",
         )
-    if scope.name == "proposal" and not Proposal.objects.filter(number=scope.proposal).exists():
+    if (
+        scope.name == "proposal"
+        and not Proposal.objects.filter(number=scope.proposal or 0).exists()
+    ):
         raise ReconcileRefused(
             "reconcile_proposal_unknown",
             f"No proposal has the number {scope.proposal}.",
@@ -211,8 +215,8 @@ def claims_judge(claims: Iterable[Claim], block: BlockHeader, client: RpcClient)
     for claim, request in wanted:
         ok, value = found[(request.address, request.calldata)]
         if not ok:
-            error = revert_decode(ContractReverted("reverted", data=value))
-            text = f"reverted: {error.code}"
+            revert = revert_decode(ContractReverted("reverted", data=value))
+            text = f"reverted: {revert.code}"
         else:
             try:
                 text = claim.answer(request.decode(value))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from chain.addresses import ZERO_ADDRESS
-from chain.rpc.types import BlockHeader
 from governance.models import Delegate, Holder, Proposal, ReconcileFinding, TimelockOperation
 from governance.models.timelock import OperationState
 from governance.reconcile.claims import (
@@ -25,12 +24,18 @@ from governance.reconcile.claims import (
     voters_after,
 )
 from governance.reconcile.findings import findings_open
+from governance.reconcile.governors import governors_again, governors_parts
+from governance.reconcile.lens import (
+    PART,
+    PROPOSALS,
+    TICK_CLOSED,
+    TICK_VOTERS,
+    Lens,
+    Part,
+    vote_parts,
+)
 from governance.selectors import OPEN_STATES, proposals_in
 
-#: Rows of one part: some thousand reads, which a node answers in a few requests.
-PART = 500
-#: Closed proposals, and voters of one of them, compared by one tick beside what is open.
-TICK_CLOSED, TICK_VOTERS = 5, 500
 #: Findings looked at again by one run; more than that is one fault, not many.
 AGAIN_MAX = 500
 
@@ -45,33 +50,18 @@ class Scope:
     block: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lens:
-    """The block compared at, and the keys of each projector that were touched after it."""
-
-    block: BlockHeader
-    touched: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    def unchanged(self, projector: str, key: str) -> bool:
-        """Whether a row is as it was at the block."""
-        return key not in self.touched.get(projector, ())
-
-
-#: Reads rows, as they are at the lens's block, into claims.
-Part = Callable[[Lens], list[Claim]]
-
-
 def scope_parts(scope: Scope, resume: dict[str, Any]) -> Iterator[Part]:
     """The parts of one run. ``resume`` is where the last partial run stopped; it is moved on."""
     if scope.name == "proposal":
-        rows = Proposal.objects.filter(number=scope.proposal)
+        rows = Proposal.objects.filter(number=scope.proposal or 0)
         yield from _proposal_parts(list(rows.values_list("pk", flat=True)))
         return
     yield _settings
     yield _again
     if scope.name == "all":
         yield from _proposal_parts(list(Proposal.objects.values_list("pk", flat=True)))
-        yield lambda lens: [] if any(lens.touched.values()) else [supply_claim()]
+        yield from governors_parts(None)
+        yield _supply
         yield from _table_all(_operations)
         yield from _table_all(_holders)
         yield from _table_all(_delegates)
@@ -80,8 +70,13 @@ def scope_parts(scope: Scope, resume: dict[str, Any]) -> Iterator[Part]:
     scheduled = TimelockOperation.objects.filter(state=OperationState.SCHEDULED)
     yield lambda lens: list(operation_claims(_kept(lens, "governance.timelock", scheduled[:PART])))
     yield from _closed_next(resume)
+    yield from governors_parts(resume)
     for name, table in (("operation", _operations), ("holder", _holders), ("delegate", _delegates)):
         yield _table_next(name, table, resume)
+
+
+def _supply(lens: Lens) -> list[Claim]:
+    return [] if any(lens.touched.values()) else [supply_claim()]
 
 
 def _settings(lens: Lens) -> list[Claim]:
@@ -93,10 +88,10 @@ def _settings(lens: Lens) -> list[Claim]:
 
 def _proposal_parts(keys: list[int], *, voters_max: int | None = None) -> Iterator[Part]:
     """The proposals' own facts, and then everybody's votes on each."""
-    for start in range(0, len(keys), 50):
-        yield lambda lens, chunk=keys[start : start + 50]: _proposals(lens, chunk)
+    for start in range(0, len(keys), PROPOSALS):
+        yield partial(_proposals, keys=keys[start : start + PROPOSALS])
     for key in keys:
-        yield from _vote_parts(key, voters_max)
+        yield from vote_parts(partial(_votes, key=key), size=PART, voters_max=voters_max)
 
 
 def _proposals(lens: Lens, keys: Iterable[int]) -> list[Claim]:
@@ -111,32 +106,12 @@ def _exists(lens: Lens, proposal: Proposal) -> bool:
     return proposal.created_block <= lens.block.number
 
 
-class _VotePart:
-    """The next voters of one proposal; called again where the index moved meanwhile."""
-
-    def __init__(self, key: int) -> None:
-        self._key = key
-        self.after = ZERO_ADDRESS
-        self.voters: list[bytes] = []
-
-    def __call__(self, lens: Lens) -> list[Claim]:
-        self.voters = []
-        proposal = Proposal.objects.filter(pk=self._key).first()
-        if proposal is None or not lens.unchanged("governance.proposals", str(self._key)):
-            return []
-        self.voters = voters_after(proposal, after=self.after, limit=PART)
-        return list(vote_claims(proposal, self.voters))
-
-
-def _vote_parts(key: int, voters_max: int | None) -> Iterator[Part]:
-    part = _VotePart(key)
-    count = 0
-    while True:
-        yield part
-        count += len(part.voters)
-        if len(part.voters) < PART or (voters_max is not None and count >= voters_max):
-            return
-        part.after = part.voters[-1]
+def _votes(lens: Lens, after: bytes, *, key: int) -> tuple[list[bytes], list[Claim]]:
+    proposal = Proposal.objects.filter(pk=key).first()
+    if proposal is None or not lens.unchanged("governance.proposals", str(key)):
+        return [], []
+    voters = voters_after(proposal, after=after, limit=PART)
+    return voters, list(vote_claims(proposal, voters))
 
 
 def _closed_next(resume: dict[str, Any]) -> Iterator[Part]:
@@ -207,10 +182,11 @@ def _key(row: Any) -> str:
 def _again(lens: Lens) -> list[Claim]:
     """What is open now: a finding is closed by a look, never by waiting."""
     found: dict[str, set[str]] = {}
+    claims = governors_again(lens, list(findings_open().order_by("seen_at")[:AGAIN_MAX]))
     for row in findings_open().order_by("seen_at")[:AGAIN_MAX]:
         found.setdefault(row.kind, set()).add(row.subject)
     kind = ReconcileFinding.Kind
-    claims = _proposals(lens, [int(item) for item in found.get(kind.PROPOSAL, ())])
+    claims += _proposals(lens, [int(item) for item in found.get(kind.PROPOSAL, ())])
     for subject in found.get(kind.VOTE, ()):
         key, _, voter = subject.partition(":")
         for proposal in Proposal.objects.filter(pk=int(key)):
