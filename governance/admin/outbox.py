@@ -151,6 +151,12 @@ class SignerAdmin(ReadOnlyAdmin):
             self.message_user(request, f"{signer} stays quarantined; its alarm is read.")
 
 
+@admin.register(SignerAlarm)
+class SignerAlarmAdmin(ReadOnlyAdmin):
+    list_display = ["since", "signer", "code", "sentence"]
+    list_select_related = ["signer"]
+
+
 @admin.register(SignerEvent)
 class SignerEventAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "signer", "action", "actor", "reason"]

@@ -91,12 +91,18 @@ class ProposalDetailSerializer(ProposalSerializer):
         {
             "type": "object",
             "nullable": True,
-            "properties": {"code": {"type": "string"}, "sentence": {"type": "string"}},
+            "properties": {
+                "code": {"type": "string"},
+                "sentence": {"type": "string"},
+                "overdue_since": {"type": "string", "format": "date-time", "nullable": True},
+            },
         }
     )
-    def get_keeper(self, row: Any) -> dict[str, str] | None:
+    def get_keeper(self, row: Any) -> dict[str, Any] | None:
         note = self.context.get("keeper_note")
-        return None if note is None else {"code": note.code, "sentence": note.sentence}
+        if note is None:
+            return None
+        return {"code": note.code, "sentence": note.sentence, "overdue_since": note.overdue_since}
 
     @extend_schema_field(ActionSerializer(many=True))
     def get_actions(self, row: Any) -> Any:
