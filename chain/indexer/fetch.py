@@ -23,7 +23,7 @@ from chain.projections import DecodedLog, registered_projectors
 from chain.rpc.client import Call, RpcClient
 from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
 from chain.rpc.multicall import multicall
-from chain.rpc.proof import block_logs_proven
+from chain.rpc.proof import blocks_logs_proven
 from chain.rpc.types import BlockHeader, RawLog, parse_receipt
 from chain.rpc.validation import bloom_may_hold_any, check_block_logs
 from chain.watch import watch_current
@@ -71,9 +71,7 @@ def batch_of_blocks(
     """
     watched = watch_current()
     contracts = watched.contracts
-    raw_logs: list[RawLog] = []
-    for block in blocks:
-        raw_logs += block_logs(client, block, list(contracts))
+    raw_logs = blocks_logs(client, blocks, list(contracts))
     times = {block.number: block.timestamp for block in blocks}
     end = blocks[-1] if blocks else ancestor
     if end is None:
@@ -143,15 +141,28 @@ def batch_of_window(
     )
 
 
-def block_logs(client: RpcClient, block: BlockHeader, addresses: Sequence[bytes]) -> list[RawLog]:
-    """The logs of ``addresses`` in one block, by its hash, checked against its header and, unless
-    that is switched off, proven complete by its receipts.
+def blocks_logs(
+    client: RpcClient, blocks: Sequence[BlockHeader], addresses: Sequence[bytes]
+) -> list[RawLog]:
+    """The logs of ``addresses`` in blocks, by their hashes, checked against their headers and,
+    unless that is switched off, proven complete by their receipts.
 
     Raises:
         RpcError
     """
     if conf.verify_receipts():
-        return block_logs_proven(client, block, addresses)
+        parts = blocks_logs_proven(client, blocks, addresses)
+    else:
+        parts = [block_logs(client, block, addresses) for block in blocks]
+    return [log for part in parts for log in part]
+
+
+def block_logs(client: RpcClient, block: BlockHeader, addresses: Sequence[bytes]) -> list[RawLog]:
+    """The logs of ``addresses`` in one block, by its hash, checked against its header.
+
+    Raises:
+        RpcError
+    """
     # The bloom spares most blocks their request: it never denies a log that is there.
     if not bloom_may_hold_any(block, addresses):
         return []

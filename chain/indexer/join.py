@@ -174,10 +174,8 @@ def _join(client: RpcClient, *, cursor: Cursor, row: WatchedContract, reached: R
     blocks = _blocks_between(client, cursor=cursor, row=row)
     if blocks is None:
         return False  # the node left our branch; the main lane finds out and goes back
-    raw_logs: list[RawLog] = []
     try:
-        for block in blocks:
-            raw_logs += fetch.block_logs(client, block, [bytes(row.address)])
+        raw_logs = fetch.blocks_logs(client, blocks, [bytes(row.address)])
     except BlockUnknown:
         return False
     reached("join.last.fetched")

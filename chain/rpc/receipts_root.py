@@ -43,7 +43,8 @@ def receipts_check(header: BlockHeader, source: Any) -> BlockReceipts:
     if not isinstance(source, list) or not all(isinstance(item, Mapping) for item in source):
         raise Inconsistent(f"The node has no list of receipts for block {header.number}.")
     receipts = sorted(source, key=lambda item: hex_int(item.get("transactionIndex")))
-    logs = _places_check(header, receipts)
+    parts = _places_check(header, receipts)
+    logs = tuple(log for part in parts for log in part)
     succeeded = {
         hex_bytes(receipt["transactionHash"], 32): receipt.get("status") == "0x1"
         for receipt in receipts
@@ -51,7 +52,7 @@ def receipts_check(header: BlockHeader, source: Any) -> BlockReceipts:
     reason = _unprovable(header, receipts)
     if reason:
         return BlockReceipts(logs, succeeded, proven=False, reason=reason)
-    root = ordered_root([receipt_encode(receipt) for receipt in receipts])
+    root = ordered_root(list(map(receipt_encode, receipts, parts)))
     if root != header.receipts_root:
         raise Inconsistent(
             f"The receipts of block {header.number} are not those its header commits to.",
@@ -73,14 +74,15 @@ def _unprovable(header: BlockHeader, receipts: Sequence[Mapping[str, Any]]) -> s
     return ""
 
 
-def _places_check(header: BlockHeader, receipts: Sequence[Mapping[str, Any]]) -> tuple[RawLog, ...]:
-    """Check that receipts and logs are of this block and in one order, and parse the logs."""
+def _places_check(header: BlockHeader, receipts: Sequence[Mapping[str, Any]]) -> list[list[RawLog]]:
+    """Check that receipts and logs are of this block and in one order; each receipt's logs."""
     hashes = header.transactions
     if hashes is not None and len(hashes) != len(receipts):
         raise Inconsistent(
             f"{len(receipts)} receipts for {len(hashes)} transactions of block {header.number}."
         )
-    logs: list[RawLog] = []
+    parts: list[list[RawLog]] = []
+    last = -1
     for index, receipt in enumerate(receipts):
         transaction_hash = hex_bytes(receipt.get("transactionHash"), 32)
         if (
@@ -92,14 +94,15 @@ def _places_check(header: BlockHeader, receipts: Sequence[Mapping[str, Any]]) ->
             raise Inconsistent(f"Receipt {index} is not of block {header.number}'s transaction.")
         if not isinstance(receipt.get("logs"), list):
             raise Inconsistent("A receipt's logs are a list.")
-        for log in map(parse_log, receipt["logs"]):
+        parts.append([parse_log(log) for log in receipt["logs"]])
+        for log in parts[-1]:
             place = (log.block_hash, log.block_number, log.transaction_hash, log.transaction_index)
             if place != (header.hash, header.number, transaction_hash, index):
                 raise Inconsistent(f"A log in receipt {index} of block {header.number} is not its.")
-            if logs and log.log_index <= logs[-1].log_index:
+            if log.log_index <= last:
                 raise Inconsistent(f"Log indexes of block {header.number} are not in order.")
-            logs.append(log)
-    return tuple(logs)
+            last = log.log_index
+    return parts
 
 
 def _type(receipt: Mapping[str, Any]) -> int:
@@ -107,8 +110,8 @@ def _type(receipt: Mapping[str, Any]) -> int:
     return 0 if kind is None else hex_int(kind)
 
 
-def receipt_encode(receipt: Mapping[str, Any]) -> bytes:
-    """A receipt as the trie holds it.
+def receipt_encode(receipt: Mapping[str, Any], logs: Sequence[RawLog]) -> bytes:
+    """A receipt, whose logs are parsed, as the trie holds it.
 
     Raises:
         Inconsistent: a field is malformed.
@@ -119,7 +122,7 @@ def receipt_encode(receipt: Mapping[str, Any]) -> bytes:
         rlp_bytes(hex_bytes(receipt.get("root"), 32)) if state is None else rlp_int(hex_int(state)),
         rlp_int(hex_int(receipt.get("cumulativeGasUsed"))),
         rlp_bytes(hex_bytes(receipt.get("logsBloom"), 256)),
-        rlp_list(_log_encode(log) for log in receipt["logs"]),
+        rlp_list(map(_log_encode, logs)),
     ]
     kind = _type(receipt)
     if kind == _DEPOSIT_TYPE and receipt.get("depositReceiptVersion") is not None:
@@ -129,7 +132,6 @@ def receipt_encode(receipt: Mapping[str, Any]) -> bytes:
     return bytes((kind,)) + encoded if kind else encoded
 
 
-def _log_encode(log: Mapping[str, Any]) -> bytes:
-    topics = rlp_list(rlp_bytes(hex_bytes(topic, 32)) for topic in log["topics"])
-    address, data = hex_bytes(log["address"], 20), hex_bytes(log["data"])
-    return rlp_list((rlp_bytes(address), topics, rlp_bytes(data)))
+def _log_encode(log: RawLog) -> bytes:
+    topics = rlp_list([b"\xa0" + topic for topic in log.topics])  # 32 bytes each
+    return rlp_list((b"\x94" + log.address, topics, rlp_bytes(log.data)))

@@ -9,12 +9,16 @@ from collections.abc import Iterable, Sequence
 
 from chain.hashing import keccak
 
+_SHORT = tuple(bytes((0x80 + size,)) for size in range(56))
+
 
 def rlp_bytes(item: bytes) -> bytes:
     """Encode a byte string."""
     size = len(item)
     if size == 1 and item[0] < 0x80:
         return item
+    if size < 56:
+        return _SHORT[size] + item
     return _head(0x80, size) + item
 
 
