@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chain.contracts import codec_load, contract_at
+from chain.contracts import DeploymentInvalid, codec_load, contract_at
 from chain.decoding import AbiError, ContractCodec, FunctionCodec
 from governance.actions.decode import json_value
 from governance.models import IndexedGovernor
@@ -96,7 +96,10 @@ def _contract_of(governor: IndexedGovernor, target: bytes) -> tuple[str, str, st
     }
     if target in known:
         return known[target]
-    ours = contract_at(target) or ""
+    try:
+        ours = contract_at(target) or ""
+    except DeploymentInvalid:
+        ours = ""  # without contracts of our own everything is somebody else's
     return ours, ours, "ERC20"
 
 

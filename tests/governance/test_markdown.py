@@ -86,3 +86,9 @@ def test_titles() -> None:
     assert proposal_title(text) == "T"
     assert proposal_body(text) == "Body\n\nMore"
     assert text.endswith("#proposer=0x" + "1" * 40)
+
+
+def test_code_that_scrolls_is_reachable_by_keyboard() -> None:
+    html = render_markdown("```\n<pre> x\n```")
+    assert html.startswith('<pre tabindex="0"><code>')
+    assert "&lt;pre&gt; x" in html
