@@ -371,7 +371,10 @@ def test_a_governor_without_a_token_and_a_token_without_votes_are_told(
     governor_factory: Any, local_chain: Any, client: RpcClient
 ) -> None:
     governor = governor_factory("bravo")
-    for token, code in ((bytes(20), "token_unknown"), (governor.box, "token_votes")):
+    told = [(bytes(20), "token_unknown"), (governor.box, "token_votes")]
+    for hostile in ("Silent", "Burning", "Megabyte"):
+        told.append((local_chain.deploy(hostile), "token_votes"))
+    for token, code in told:
         shown = local_chain.deploy("BravoOfUniswap", governor.address, token)
         report = governor_probe(client=client, address=shown, chain_id=CHAIN_ID)
         assert report.token.kind is TokenKind.UNKNOWN
