@@ -29,6 +29,7 @@ from typing import Any
 
 from bench.chain_builder import ChainBuilder, anvil_start, calldata, contracts_deploy
 from bench.chaos.stage import LIVE, Stage, database_use, folder_make
+from config.embedded.supervisor import terminate_as_interrupt
 
 DEPTHS = (1, 10, 64)
 #: Milliseconds per depth: what the project holds itself to.
@@ -202,6 +203,12 @@ def main() -> int:
     parser.add_argument("--profile", type=Path, help="write where the time goes to this file")
     parser.add_argument("--unchecked", action="store_true", help="no comparison after each round")
     options = parser.parse_args()
+    with terminate_as_interrupt():
+        return measure(options)
+
+
+def measure(options: argparse.Namespace) -> int:
+    """Every round of every depth; the report's status."""
     depths = [int(item) for item in options.depths.split(",")]
     folder = folder_make()
     server = anvil_start(folder / "anvil")

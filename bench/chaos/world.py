@@ -13,11 +13,18 @@ from bench.chaos.proxy import Proxy
 from bench.chaos.run import World, settings_heal
 from bench.chaos.stage import BASE, LIVE, Stage, folder_make
 from config.embedded.anvil import BASE_DIR, AnvilServer
+from config.embedded.supervisor import terminate_as_interrupt
 
 
 @contextmanager
 def world_open(*, long: bool, say: Callable[[str], None]) -> Iterator[World]:
-    """Start everything, lend it, and remove every trace."""
+    """Start everything, lend it, and remove every trace, also when asked to leave (SIGTERM)."""
+    with terminate_as_interrupt(), _world_open(long=long, say=say) as world:
+        yield world
+
+
+@contextmanager
+def _world_open(*, long: bool, say: Callable[[str], None]) -> Iterator[World]:
     folder = folder_make()
     say("Starting PostgreSQL, Valkey and anvil; deploying the contracts")
     server = AnvilServer(folder / "anvil", accounts=20)
