@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -231,8 +234,6 @@ def flood(node: BaseHTTPRequestHandler) -> None:
 
 
 def drip(node: BaseHTTPRequestHandler) -> None:
-    import time
-
     node.send_response(200)
     node.end_headers()
     try:
@@ -256,9 +257,49 @@ def move(node: BaseHTTPRequestHandler) -> None:
     node.end_headers()
 
 
+def header_drip(node: BaseHTTPRequestHandler) -> None:
+    try:
+        for letter in b"HTTP/1.1 200 OK\r\n" + b"X-Slow: very\r\n" * 9:
+            node.wfile.write(bytes([letter]))
+            node.wfile.flush()
+            time.sleep(0.05)
+    except OSError:
+        pass
+
+
+def bomb(node: BaseHTTPRequestHandler) -> None:
+    node.send_response(200)
+    node.send_header("Content-Encoding", "gzip")
+    node.end_headers()
+    try:
+        node.wfile.write(gzip.compress(bytes(50_000_000)))
+    except OSError:
+        pass
+
+
+def cut(node: BaseHTTPRequestHandler) -> None:
+    node.send_response(200)
+    node.send_header("Content-Length", "1000")
+    node.end_headers()
+    node.wfile.write(b"{")
+
+
+def silence(node: BaseHTTPRequestHandler) -> None:
+    time.sleep(0.8)
+
+
 @pytest.mark.parametrize(
     ("handler", "error"),
-    [(flood, Inconsistent), (drip, Transient), (limit, RateLimited), (move, Permanent)],
+    [
+        (flood, Inconsistent),
+        (drip, Transient),
+        (header_drip, Transient),
+        (silence, Transient),
+        (cut, Transient),
+        (bomb, Inconsistent),
+        (limit, RateLimited),
+        (move, Permanent),
+    ],
 )
 def test_the_transport_is_capped_in_size_and_time(
     server: Callable[[Handler], str], handler: Handler, error: type[RpcError]
@@ -266,6 +307,70 @@ def test_the_transport_is_capped_in_size_and_time(
     transport = HttpTransport(server(handler), timeout_s=0.5, max_bytes=1_000_000)
     with pytest.raises(error):
         transport.send(b"{}")
+    transport.close()
+
+
+def test_a_lost_answer_does_not_spoil_the_next(server: Callable[[Handler], str]) -> None:
+    """A connection whose answer was not read to its end is not used again."""
+    turns: list[Handler] = [drip, cut, flood]
+
+    def handle(node: BaseHTTPRequestHandler) -> None:
+        if turns:
+            turns.pop()(node)
+        else:
+            node.send_response(200)
+            node.end_headers()
+            node.wfile.write(b"good")
+
+    transport = HttpTransport(server(handle), timeout_s=0.5, max_bytes=100_000)
+    for _ in range(3):
+        with pytest.raises(RpcError):
+            transport.send(b"{}")
+    assert transport.send(b"{}") == b"good"
+    transport.close()
+
+
+def test_what_is_sent(server: Callable[[Handler], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key in the path and the password go to the node; no proxy is asked; a distant node may
+    compress."""
+    seen: list[tuple[str, dict[str, str]]] = []
+
+    def handle(node: BaseHTTPRequestHandler) -> None:
+        seen.append((node.path, {name.lower(): said for name, said in node.headers.items()}))
+        packed = "Accept-Encoding" in node.headers and "gzip" in node.headers["Accept-Encoding"]
+        node.send_response(200)
+        if packed:
+            node.send_header("Content-Encoding", "gzip")
+        node.end_headers()
+        node.wfile.write(gzip.compress(b"good") if packed else b"good")
+
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    address = server(handle)
+    near = HttpTransport(address.replace("//", "//me:p%40ss@") + "/v3/key?net=1")
+    # The same machine by another name, which is not taken for this one.
+    far = HttpTransport(address.replace("127.0.0.1", "127.1"))
+    assert (near.send(b"{}"), far.send(b"{}")) == (b"good", b"good")
+    (path, headers), (_, distant) = seen
+    assert path == "/v3/key?net=1"
+    assert base64.b64decode(headers["authorization"].split()[1]) == b"me:p@ss"
+    assert headers["accept-encoding"] == "identity"
+    assert distant["accept-encoding"] == "gzip"
+    near.close()
+    far.close()
+
+
+def test_an_address_that_is_none() -> None:
+    for url in ("", "http://", "localhost", "http://[::1"):
+        with pytest.raises((Permanent, Transient, ValueError)):
+            HttpTransport(url, timeout_s=1).send(b"{}")
+
+
+def test_errors_show_no_key() -> None:
+    transport = HttpTransport("http://user:s3cr3t@127.0.0.1:9/s3cr3t?key=s3cr3t", timeout_s=1)
+    with pytest.raises(Transient) as caught:
+        transport.send(b"{}")
+    assert "s3cr3t" not in caught.value.detail
     transport.close()
 
 
