@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from chain.addresses import to_checksum
+from chain.client import rpc_client
 from chain.contracts import deployment as our_deployment
 from chain.hashing import keccak
 from chain.indexer.loop import index_until_head
 from chain.models import WatchedContract
 from governance.errors import Conflict, InputInvalid, NotFound
+from governance.governors.kinds import GovernorReport
+from governance.governors.probe import governor_probe
 from governance.models import (
     GovernorAct,
     GovernorOperation,
@@ -20,7 +24,7 @@ from governance.models import (
     GovernorVote,
     IndexedGovernor,
 )
-from governance.services.governors import governor_remove
+from governance.services.governors import governor_add, governor_remove
 from governance.state import ProposalState
 from tests.governance.governors.conftest import GovernorFactory
 from tests.governance.governors.deploy import COMPOUND_DELAY_S
@@ -214,6 +218,10 @@ def test_a_reorganisation_takes_votes_and_states_back(followed: Any, rpc: Any) -
 # --- adding and removing ----------------------------------------------------------------
 
 
+def probed(local: LocalGovernor, chain_id: int) -> GovernorReport:
+    return governor_probe(client=rpc_client(), address=local.address, chain_id=chain_id)
+
+
 def test_removed_it_stays_to_be_read_and_comes_back_whole(followed: Any) -> None:
     local = followed("oz5_timelock")
     proposal = local.queued()
@@ -262,17 +270,38 @@ def test_the_command_removes_one(followed: Any, capsys: Any) -> None:
     assert IndexedGovernor.objects.get().removed_by == "ann"
 
 
+def test_a_timelock_stays_while_another_governor_acts_through_it(
+    governor_factory: GovernorFactory, deployment: Any, settings: Any
+) -> None:
+    one, two = governor_factory("oz5_timelock"), governor_factory("oz5_settable_quorum")
+    add(one)
+    report = probed(two, settings.CHAIN_ID)
+    shared = probed(one, settings.CHAIN_ID).timelock
+    governor_add(report=replace(report, timelock=shared), name="Two", actor="test")
+    assert WatchedContract.objects.count() == 3
+    governor_remove(address=one.address, actor="test")
+    left = WatchedContract.objects.filter(removed_at=None)
+    assert {bytes(row.address) for row in left} == {two.address, one.timelock}
+    governor_remove(address=two.address, actor="test")
+    assert not left.all().exists()
+
+
+def test_our_own_timelock_is_not_watched_twice(
+    governor_factory: GovernorFactory, deployment: Any, settings: Any
+) -> None:
+    local = governor_factory("oz5_timelock")
+    report = probed(local, settings.CHAIN_ID)
+    ours = replace(report.timelock, address=our_deployment().address("TimelockController"))
+    governor_add(report=replace(report, timelock=ours), name="", actor="test")
+    assert [bytes(row.address) for row in WatchedContract.objects.all()] == [local.address]
+    governor_remove(address=local.address, actor="test")
+
+
 def test_what_cannot_be_added(
     governor_factory: GovernorFactory, deployment: Any, settings: Any
 ) -> None:
-    from dataclasses import replace
-
-    from chain.client import rpc_client
-    from governance.governors.probe import governor_probe
-    from governance.services.governors import governor_add
-
     local = governor_factory("oz5_settable_quorum")
-    report = governor_probe(client=rpc_client(), address=local.address, chain_id=settings.CHAIN_ID)
+    report = probed(local, settings.CHAIN_ID)
     ours = our_deployment().address("AlthingGovernor")
     refusals: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"chain_id": 1}, InputInvalid, "governor_chain"),
