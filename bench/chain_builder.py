@@ -99,6 +99,7 @@ class ChainBuilder:
     swarm: str = ""
     proposals: list[int] = field(default_factory=list)
     blocks: int = 0
+    rounds: int = 0
     _owner: str = ""
 
     def start(self) -> None:
@@ -133,10 +134,11 @@ class ChainBuilder:
         signature = "propose(address[],uint256[],bytes[],string)"
         count = -(-votes_per_round // self.members)
         self.proposals = []
+        self.rounds += 1
         # Votes count from the second after a delegation.
         self._time_pass(5)
         for index in range(count):
-            text = f"# Round {self.blocks // ROUND_BLOCKS}, proposal {index}\n\nNothing to do."
+            text = f"# Round {self.rounds}, proposal {index}\n\nNothing to do."
             call = calldata(signature, [governor], [0], [b""], text)
             answer = self.server.rpc(
                 "eth_call", {"from": self._owner, "to": governor, "data": call}, "latest"
