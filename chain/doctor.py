@@ -6,6 +6,7 @@ let it store nonsense, once, before they begin. Nothing here changes anything.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from chain import conf
 from chain.addresses import to_checksum
@@ -119,6 +120,19 @@ def node_problem(error: RpcError) -> NodeProblem:
     )
 
 
+def providers_check(client: RpcClient) -> str:
+    """Every configured node by itself answers and serves this chain; the pool hides one that
+    does not.
+
+    Raises:
+        NodeProblem: at the first that does not.
+    """
+    urls = conf.rpc_urls()
+    for url in urls:
+        _node_alone(url, "rpc", f"The node {urlsplit(url).hostname}", "Correct it in RPC_URL(S).")
+    return f"{len(urls)} configured"
+
+
 def second_node_check(client: RpcClient) -> str:
     """The second node, where there is one, answers and serves the same chain.
 
@@ -128,24 +142,27 @@ def second_node_check(client: RpcClient) -> str:
     url = conf.rpc_url_second()
     if not url:
         return "none configured (RPC_URL_SECOND); finality is one node's word"
+    step = "Correct RPC_URL_SECOND; until it answers nothing further counts as final."
+    _node_alone(url, "second_rpc", "The second node", step)
+    return f"chain {conf.chain_id()}"
+
+
+def _node_alone(url: str, code: str, name: str, step: str) -> None:
     transport = HttpTransport(url)
     try:
         chain_id = RpcClient(transport).chain_id()
     except RpcError as error:
         raise NodeProblem(
-            "second_rpc_unreachable",
-            f"The second node does not answer: {error.detail} ({error.code}).",
-            "Check RPC_URL_SECOND; until it answers nothing further counts as final.",
+            f"{code}_unreachable", f"{name} does not answer: {error.detail} ({error.code}).", step
         ) from error
     finally:
         transport.close()
     if chain_id != conf.chain_id():
         raise NodeProblem(
-            "second_rpc_chain_mismatch",
-            f"The second node serves chain {chain_id}, CHAIN_ID is {conf.chain_id()}.",
-            "Point RPC_URL_SECOND at another node of this chain.",
+            f"{code}_chain_mismatch",
+            f"{name} serves chain {chain_id}, CHAIN_ID is {conf.chain_id()}.",
+            step,
         )
-    return f"chain {chain_id}"
 
 
 def start_check(client: RpcClient) -> str:
@@ -312,6 +329,7 @@ class Check:
 CHECKS = (
     Check("deployment", deployment_check),
     Check("node", node_check),
+    Check("providers", providers_check, fatal=False),
     Check("second node", second_node_check, fatal=False),
     Check("start block", start_check),
     Check("contracts", contracts_check),

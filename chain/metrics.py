@@ -15,7 +15,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from chain import clock, conf
 from chain.addresses import to_checksum
 from chain.models import Cursor, Log, ReorgEvent, Signer, TxIntent, WatchedContract
-from chain.sender.alarms import alarms
 from chain.status import freshness_of
 from chain.telemetry import telemetry_read
 
@@ -174,11 +173,6 @@ def _outbox_metrics(outbox: OutboxFigures) -> Iterator[Metric]:
         "Age of the oldest transaction that is planned or signed and not sent.",
         outbox.oldest_unsent_s,
     )
-    found: dict[str, int] = {}
-    for alarm in alarms():
-        found[alarm.code] = found.get(alarm.code, 0) + 1
-    samples = [([code], float(count)) for code, count in found.items()]
-    yield labelled("sender_alarms", "What a person should look at.", ["code"], samples)
 
 
 _SIGNER = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ def file(
 
 
 def write(file: dict[str, Any], settings: Any) -> None:
+    # Under a new name: a file in use is looked at only every second.
+    settings.ALTHING_DEPLOYMENT = settings.ALTHING_DEPLOYMENT.with_name(secrets.token_hex(4))
     settings.ALTHING_DEPLOYMENT.write_text(json.dumps(file), encoding="utf-8")
 
 
@@ -203,7 +206,7 @@ def test_the_doctor_names_each_problem_once(
     settings.RPC_URL_SECOND = NOWHERE
     Cursor.objects.update(state=Cursor.State.HALTED_DEEP_REORG, error="A reorganisation.")
     out = StringIO()
-    with pytest.raises(CommandError, match="3 of 8 checks"):
+    with pytest.raises(CommandError, match="3 of 9 checks"):
         call_command("chain_doctor", "--json", stdout=out)
     found = {item["check"]: item for item in json.loads(out.getvalue())["checks"]}
     wrong = {name: item["code"] for name, item in found.items() if item["code"]}
@@ -251,3 +254,12 @@ def test_no_deployment_file_is_no_error_before_one_is_deployed(
 ) -> None:
     settings.ALTHING_DEPLOYMENT = tmp_path / "none.json"
     assert chain_settings_check(None) == []
+
+
+def test_one_node_of_several_that_is_no_use(holders: HolderProjector, settings: Any) -> None:
+    settings.RPC_URLS = NOWHERE
+    with pytest.raises(ChainSetupError) as caught:
+        doctor.providers_check(rpc_client())
+    assert caught.value.code == "rpc_unreachable"
+    assert "127.0.0.1" in caught.value.detail
+    index_check()

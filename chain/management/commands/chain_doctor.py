@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import DatabaseError
 
 from chain.client import rpc_client
 from chain.doctor import CHECKS, ChainSetupError, Check, node_problem
@@ -40,12 +40,12 @@ class Command(BaseCommand):
             problem: ChainSetupError = node_problem(error)
         except ChainSetupError as error:
             problem = error
-        except OperationalError:
+        except DatabaseError:
             return {
                 **found,
-                "code": "database_unreachable",
-                "detail": "The database does not answer.",
-                "next_step": "Check that it runs, that DATABASE_URL is right, and `migrate` ran.",
+                "code": "database_unusable",
+                "detail": "The database does not answer, or has not the tables.",
+                "next_step": "Check that it runs, and DATABASE_URL; run `manage.py migrate`.",
             }
         return {
             **found,
