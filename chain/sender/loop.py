@@ -8,14 +8,14 @@ from chain import clock, conf
 from chain.client import rpc_client
 from chain.models import Signer, SignerEvent, TxIntent
 from chain.rpc.client import RpcClient
-from chain.rpc.errors import RpcError
+from chain.rpc.errors import Inconsistent, RpcError
 from chain.sender.alarms import service_alarm_sync, signer_alarms_sync
 from chain.sender.allocate import Prepared, intent_allocate, intent_judge, verdict_apply
 from chain.sender.broadcast import attempt_send
 from chain.sender.budget import budget_of, eth, gwei
 from chain.sender.keys import KeyUnavailable, SigningKey, key_from_settings
 from chain.sender.push import intent_push, wait_for_key
-from chain.sender.reconcile import intents_reconcile, intents_to_watch
+from chain.sender.reconcile import intent_reconcile, intents_to_watch
 from chain.sender.transitions import State, Wait, intent_wait
 from chain.sender.view import ChainView, chain_view
 
@@ -99,9 +99,9 @@ class Sender:
         watched = intents_to_watch(signer, head_number=head.number)
         view = chain_view(self.client, address=bytes(signer.address), intents=watched)
         self._reached("viewed")
-        unmined = intents_reconcile(self.client, signer, watched, view)
+        unmined: list[TxIntent] = []
+        errors = self._each(watched, lambda intent: self._reconcile(signer, intent, view, unmined))
         self._reached("reconciled")
-        errors: list[RpcError] = []
         if not dry_run:
             errors += self._each(unmined, lambda intent: self._push(signer, intent, view))
         planned = self._planned(signer.chain_id)
@@ -116,11 +116,18 @@ class Sender:
     @staticmethod
     def _each(intents: Iterable[TxIntent], act: Callable[[TxIntent], None]) -> list[RpcError]:
         """Act on each, so that one about which the node cannot be asked does not stop the others;
-        return the errors. After a few the node is away, not the question odd."""
+        return the errors. After a few the node is away, not the question odd; and of one that
+        contradicts the chain nothing more is believed.
+
+        Raises:
+            Inconsistent
+        """
         errors: list[RpcError] = []
         for intent in intents:
             try:
                 act(intent)
+            except Inconsistent:
+                raise
             except RpcError as error:
                 if intent.state == State.PLANNED:
                     said = f"The node did not answer about it ({error.code}); trying again."
@@ -139,6 +146,12 @@ class Sender:
         for intent in planned[:_PLANNED_MAX]:
             TxIntent.objects.filter(pk=intent.pk).update(checked_at=clock.now())
             yield intent
+
+    def _reconcile(
+        self, signer: Signer, intent: TxIntent, view: ChainView, unmined: list[TxIntent]
+    ) -> None:
+        if intent_reconcile(self.client, signer, intent, view):
+            unmined.append(intent)
 
     def _push(self, signer: Signer, intent: TxIntent, view: ChainView) -> None:
         intent_push(

@@ -1,6 +1,5 @@
 """Signed intents against the chain: mined, final, reorganised, or their nonce taken."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,27 +30,23 @@ def intents_to_watch(signer: Signer, *, head_number: int) -> list[TxIntent]:
     return list(rows.order_by("nonce").prefetch_related("attempts"))
 
 
-def intents_reconcile(
-    client: RpcClient, signer: Signer, intents: Sequence[TxIntent], view: ChainView
-) -> list[TxIntent]:
-    """Move every watched intent to what the chain says; return those whose bytes should go out.
+def intent_reconcile(client: RpcClient, signer: Signer, intent: TxIntent, view: ChainView) -> bool:
+    """Move a watched intent to what the chain says; whether its bytes should go out (again).
 
     Raises:
-        RpcError: some are moved; the next tick goes on.
+        RpcError: it is where it was.
+        Inconsistent: the node contradicts the chain's own commitments.
     """
-    unmined: list[TxIntent] = []
-    for intent in intents:
-        found = _mined(intent, view)
-        if found is not None:
-            _on_receipt(client, intent, *found, view=view)
-        elif intent.state in (State.MINED, *FINAL_STATES):
-            if _on_receipt_gone(intent, view):
-                unmined.append(intent)
-        elif view.nonce_settled > (intent.nonce or 0) and _is_stolen(client, intent, view):
-            _on_stolen(signer, intent)
-        else:
-            unmined.append(intent)
-    return unmined
+    found = _mined(intent, view)
+    if found is not None:
+        _on_receipt(client, intent, *found, view=view)
+        return False
+    if intent.state in (State.MINED, *FINAL_STATES):
+        return _on_receipt_gone(client, signer, intent, view)
+    if view.nonce_settled > (intent.nonce or 0) and _is_stolen(client, signer, intent, view):
+        _on_stolen(signer, intent)
+        return False
+    return True
 
 
 def _mined(intent: TxIntent, view: ChainView) -> tuple[TxAttempt, Receipt] | None:
@@ -66,6 +61,7 @@ def _on_receipt(
     client: RpcClient, intent: TxIntent, attempt: TxAttempt, receipt: Receipt, *, view: ChainView
 ) -> None:
     if intent.mined_hash != receipt.block_hash:
+        receipt_prove(client, receipt)
         reason = "" if receipt.ok else revert_reason(client, intent, receipt)
         again = ", again after a reorganisation" if intent.mined_hash else ""
         intent_move(
@@ -76,15 +72,22 @@ def _on_receipt(
             **_mined_fields(attempt, receipt, view),
             revert_reason=reason,
         )
-    if intent.state == State.MINED and receipt.block_number <= view.finalized_number:
-        if conf.verify_receipts():
-            # Once per transaction, before it counts as done: by what its block commits to.
-            receipt_prove(client, receipt)
+    if intent.state == State.MINED and _is_final(intent, receipt, view):
         if attempt.kind == TxAttempt.Kind.CANCEL:
             final = State.FINALIZED_CANCELED
         else:
-            final = State.FINALIZED_OK if receipt.ok else State.FINALIZED_REVERTED
+            final = State.FINALIZED_OK if intent.mined_ok else State.FINALIZED_REVERTED
         intent_move(intent, to=final, detail=f"Final at {view.finalized_number}")
+
+
+def _is_final(intent: TxIntent, receipt: Receipt, view: ChainView) -> bool:
+    """Its block is final, and the account's nonce there has passed it: what is in no block moves
+    no nonce, whatever receipt a node shows."""
+    return (
+        receipt.block_number <= view.finalized_number
+        and receipt.ok == intent.mined_ok
+        and view.nonce_settled > (intent.nonce or 0)
+    )
 
 
 def _mined_fields(attempt: TxAttempt, receipt: Receipt, view: ChainView) -> dict[str, Any]:
@@ -99,20 +102,24 @@ def _mined_fields(attempt: TxAttempt, receipt: Receipt, view: ChainView) -> dict
     }
 
 
-def _on_receipt_gone(intent: TxIntent, view: ChainView) -> bool:
+def _on_receipt_gone(client: RpcClient, signer: Signer, intent: TxIntent, view: ChainView) -> bool:
     """A block we were in has no receipt of ours any more; whether to send the bytes again.
 
-    Only another block at its height proves a reorganisation. A node that is behind, or a chain
-    that is shorter now, proves nothing yet: the state stays, and sending known bytes is harmless.
+    Only another block at its height proves a reorganisation, and only the account's nonce after
+    that block that it never was in it. A node that is behind, or a chain that is shorter now,
+    proves nothing yet: the state stays, and sending known bytes is harmless.
     """
     number = intent.mined_number or 0
     block = view.blocks.get(number)
     if block is None:
         return intent.state == State.MINED
+    detail = f"Block {number} was reorganised away"
     if block.hash == intent.mined_hash:
-        return False  # the node has the block but not its receipt: the next answer will
+        if client.nonce(bytes(signer.address), block.hash) > (intent.nonce or 0):
+            return False  # it is there; the node's next answer will have the receipt again
+        detail = f"Block {number} does not hold it after all"
     with transaction.atomic():
-        _roll_back(intent, f"Block {number} was reorganised away")
+        _roll_back(intent, detail)
     return intent.state in TxIntent.UNMINED_STATES
 
 
@@ -134,11 +141,11 @@ def _roll_back(intent: TxIntent, detail: str) -> None:
             _roll_back(dependent, f"{detail}, with what this depends on ({intent.kind})")
 
 
-def _is_stolen(client: RpcClient, intent: TxIntent, view: ChainView) -> bool:
+def _is_stolen(client: RpcClient, signer: Signer, intent: TxIntent, view: ChainView) -> bool:
     return nonce_stolen(
         client,
         view,
-        address=bytes(intent.signer.address) if intent.signer else b"",
+        address=bytes(signer.address),
         nonce=intent.nonce or 0,
         hashes=[attempt.hash for attempt in intent.attempts.all()],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chain import clock, conf
 from chain.client import chain_call
 from chain.contracts import deployment
-from chain.models import TxAttempt, TxIntent
+from chain.models import Cursor, TxAttempt, TxIntent
 from chain.outbox import intent_submit
 from chain.rpc.errors import RpcError
 from chain.sender.rehearsal import intent_rehearse
@@ -96,9 +96,18 @@ def _known(proposal: Proposal, step: str) -> tuple[dict[str, TxIntent], str]:
     known = {row.idem_key: row for row in TxIntent.objects.filter(idem_key__in=keys)}
     for key in keys:
         row = known.get(key)
-        if row is None or row.state not in _CLOSED_WITHOUT_EFFECT:
+        if row is None or not _ended_without_effect(row):
             return known, key
     return known, keys[-1]
+
+
+def _ended_without_effect(row: TxIntent) -> bool:
+    """The step is due although its intent has ended. A transaction's own success is no proof of
+    its effect: the index is, once it has passed the block."""
+    if row.state == TxIntent.State.FINALIZED_OK:
+        cursor = Cursor.objects.filter(chain_id=conf.chain_id()).first()
+        return cursor is not None and cursor.finalized_number >= (row.mined_number or 0)
+    return row.state in _CLOSED_WITHOUT_EFFECT
 
 
 def _submit(proposal: Proposal, step: str) -> tuple[Judgement, bool]:

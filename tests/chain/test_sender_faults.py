@@ -16,6 +16,7 @@ from chain.rpc.client import RpcClient
 from chain.rpc.errors import Inconsistent, Transient
 from chain.sender.alarms import alarms
 from chain.sender.loop import Sender
+from chain.sender.transitions import intent_move
 from tests.chain.conftest import FaultyTransport, Wallet, lose_reply
 from tests.chain.sending import (
     age_attempts,
@@ -373,3 +374,99 @@ def test_a_node_without_old_states_is_asked_as_deep_as_it_keeps_them(
     Sender(client=RpcClient(faulty, retries=0), key=key).tick()
     assert read(intent).state == State.BROADCAST
     assert asked[:3] == [hex(head - 150), hex(head - 100), "latest"]
+
+
+def forged(rpc: Any, intent: TxIntent, **changed: Any) -> Any:
+    """A receipt for an attempt of ours, in the newest block, that no block holds."""
+    head = rpc("eth_getBlockByNumber", "latest", False)
+    return {
+        "transactionHash": f"0x{intent.attempts.get().hash.hex()}",
+        "transactionIndex": "0x0",
+        "blockNumber": head["number"],
+        "blockHash": head["hash"],
+        "status": "0x1",
+        "type": "0x2",
+        "gasUsed": "0x5208",
+        "cumulativeGasUsed": "0x5208",
+        "effectiveGasPrice": "0x1",
+        "logsBloom": f"0x{bytes(256).hex()}",
+        "logs": [],
+        **changed,
+    }
+
+
+def test_a_forged_receipt_of_what_no_block_holds_is_not_believed(
+    delegation: Any, faulty: FaultyTransport, client: RpcClient, key: Any, rpc: Any
+) -> None:
+    sender = Sender(client=RpcClient(faulty, retries=0), key=key)
+    with by_hand(rpc):
+        intent = submit(ONE)
+        sender.tick()
+        rpc("anvil_dropAllTransactions")
+        mine(rpc)
+        faulty.spoil = answers({"eth_getTransactionReceipt": forged(rpc, intent)})
+        with pytest.raises(Inconsistent, match="is not the one that block"):
+            sender.tick()
+        assert read(intent).state == State.BROADCAST
+        faulty.spoil = lambda methods, answer: answer
+        forget_sends()
+        sender.tick()
+        mine(rpc, 3)
+        sender.tick()
+    assert read(intent).state == State.FINALIZED_OK
+    assert delegatee(client, key.address) == ONE
+
+
+@pytest.mark.parametrize("status", ["0x0", "0x1"])
+def test_a_receipt_with_the_other_outcome_is_not_believed(
+    delegation: Any, faulty: FaultyTransport, key: Any, rpc: Any, status: str
+) -> None:
+    sender = Sender(client=RpcClient(faulty, retries=0), key=key)
+    with by_hand(rpc):
+        intent = submit(ONE)
+        sender.tick()
+        if status == "0x1":  # it really fails: the contract is gone
+            token = f"0x{contract('AlthingToken').address.hex()}"
+            code = rpc("eth_getCode", token, "latest")
+            rpc("anvil_setCode", token, "0x60006000fd")
+        mine(rpc)
+        faulty.spoil = answers(
+            {"eth_getTransactionReceipt": lambda got: got and got | {"status": status}}
+        )
+        with pytest.raises(Inconsistent):
+            sender.tick()
+        assert read(intent).state == State.BROADCAST
+        faulty.spoil = lambda methods, answer: answer
+        sender.tick()
+        assert read(intent).mined_ok is (status == "0x0")
+        if status == "0x1":
+            rpc("anvil_setCode", token, code)
+
+
+def test_what_a_block_never_held_goes_back_where_nothing_could_be_proven(
+    delegation: Any, client: RpcClient, key: Any, rpc: Any
+) -> None:
+    """As if a chain whose receipts prove nothing had been believed once."""
+    sender = Sender(client=client, key=key)
+    with by_hand(rpc):
+        intent = submit(ONE)
+        sender.tick()
+        rpc("anvil_dropAllTransactions")
+        mine(rpc)
+        head = client.header("latest")
+        assert intent_move(
+            read(intent),
+            to=State.MINED,
+            mined_number=head.number,
+            mined_hash=head.hash,
+            mined_ok=True,
+            mined_attempt=intent.attempts.get(),
+        )
+        mine(rpc, 4)
+        forget_sends()
+        sender.tick()
+        assert read(intent).state == State.BROADCAST
+        assert "does not hold it after all" in intent.history.last().detail
+        mine(rpc, 3)
+        sender.tick()
+    assert read(intent).state == State.FINALIZED_OK

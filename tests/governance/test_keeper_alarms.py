@@ -325,6 +325,27 @@ def test_the_constitutional_delay_holds_also_where_the_index_is_wrong(
     assert dao.state(proposed) is ProposalState.EXECUTED
 
 
+def test_a_success_without_its_effect_is_tried_again(dao: Dao, send: Callable[[], None]) -> None:
+    """The outbox says done, and the index has passed that block and does not see it: as after a
+    node that lied about a receipt which nothing proves."""
+    proposed = dao.propose()
+    dao.pass_vote(proposed)
+    dao.index()
+    keeper_tick()
+    (planned,) = intents("queue")
+    number = rpc_client().header("latest").number
+    TxIntent.objects.filter(pk=planned.pk).update(state=State.SIGNED)
+    TxIntent.objects.filter(pk=planned.pk).update(state=State.MINED, mined_number=number + 1)
+    TxIntent.objects.filter(pk=planned.pk).update(state=State.FINALIZED_OK, mined_ok=True)
+    keeper_tick()
+    assert len(intents("queue")) == 1  # the index may not have seen that block yet
+    assert note(proposed).code == "mined"
+    dao.mine(1, blocks=4)
+    tick(dao, send)
+    assert len(intents("queue")) == 2
+    assert dao.state(proposed) is ProposalState.QUEUED
+
+
 # --- rehearsals -----------------------------------------------------------------------------
 
 
