@@ -1,1 +1,1 @@
-"""Governors that are not ours: what kind one is, and the ids it gives. Knows no tables."""
+"""Governors that are not ours: what kind one is, the ids it gives, what its proposals call."""
