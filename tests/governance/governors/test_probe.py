@@ -379,3 +379,34 @@ def test_a_governor_without_a_token_and_a_token_without_votes_are_told(
         report = governor_probe(client=client, address=shown, chain_id=CHAIN_ID)
         assert report.token.kind is TokenKind.UNKNOWN
         assert code in {limit.code for limit in report.limits}
+
+
+def test_another_althing_is_known(deployment: dict[str, Any], client: RpcClient) -> None:
+    """Our own governor, looked at as if it were somebody else's."""
+    at = bytes.fromhex(deployment["contracts"]["AlthingGovernor"]["address"][2:])
+    report = governor_probe(client=client, address=at, chain_id=CHAIN_ID)
+    assert report.family is Family.ALTHING
+    assert report.abi == "GovernorOZ"
+    assert report.clock.mode is ClockMode.TIMESTAMP
+    assert (report.timelock.kind, report.timelock.salt) == (TimelockKind.CONTROLLER, XOR)
+    assert report.creation_block == deployment["contracts"]["AlthingGovernor"]["block_number"]
+    assert [limit.code for limit in report.limits] == ["althing_constitution"]
+
+
+@pytest.mark.parametrize(
+    ("counting", "ballot"),
+    [
+        ("support=bravo&quorum=for,abstain&params=fractional", Ballot.FRACTIONAL),
+        ("support=bravo&quorum=bravo", Ballot.BRAVO),
+        ("support=bravo&quorum=for,abstain&overridable=true", Ballot.OVERRIDABLE),
+        ("support=bravo&quorum=for&later=yes", Ballot.SIMPLE),
+    ],
+)
+def test_the_ballot_follows_from_the_counting_mode(
+    counting: str, ballot: Ballot, governor_factory: Any, local_chain: Any, client: RpcClient
+) -> None:
+    governor = governor_factory("compound_governor")
+    shown = local_chain.deploy("Disguised", governor.address, 5, counting)
+    report = governor_probe(client=client, address=shown, chain_id=CHAIN_ID)
+    assert report.ballot is ballot
+    assert "counting_unknown" not in {limit.code for limit in report.limits}
