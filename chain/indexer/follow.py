@@ -136,4 +136,7 @@ def halt_sentence() -> str:
 def database_sentence(error: Exception) -> str:
     """The database's trouble in one line: the driver's first, for it may quote the statement."""
     first = (str(error).splitlines() or [type(error).__name__])[0]
-    return f"The database does not answer: {first} Nothing is lost; indexing waits for it."
+    return (
+        f"The database does not answer: {first} (database_unavailable) Nothing is lost; check that "
+        "it runs and DATABASE_URL is right."
+    )

@@ -42,7 +42,7 @@ def findings_open() -> QuerySet[ReconcileFinding]:
 def findings_store(judged: Sequence[Judged], block: BlockHeader) -> tuple[int, int]:
     """Keep what was judged at one block; return how many findings were (opened, closed)."""
     with transaction.atomic():
-        known = {_place(row): row for row in findings_open().select_for_update()}
+        known = {_place(row): row for row in findings_open().order_by("pk").select_for_update()}
         over: list[int] = []
         seen: list[int] = []
         new: list[Judged] = []

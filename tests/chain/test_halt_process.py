@@ -3,6 +3,7 @@ loses nothing, and goes on by itself once a person has run one command."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -162,3 +163,34 @@ def test_below_what_the_chain_called_final(
     assert Log.objects.filter(canonical=False, block_number=number).exists()
     assert ReorgEvent.objects.order_by("-pk")[0].crossed_finality
     assert process.poll() is None
+
+
+def test_a_node_that_is_away_at_the_start_is_waited_for(indexing: Any) -> None:
+    process, log, _ = indexing(RPC_URL="http://127.0.0.1:9", CHAIN_FINALITY="2")
+    wait_for(lambda: b"rpc_unreachable" in log.read_bytes(), "never said what is wrong")
+    time.sleep(3)
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(30) == 0, "it leaves when asked, also while it waits"
+    said = log.read_text()
+    assert said.count("rpc_unreachable") == 1, said
+    assert "Traceback" not in said
+
+
+def test_without_a_database_or_its_tables_the_commands_say_so(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    env = {**environment, "DJANGO_SETTINGS_MODULE": "config.settings.local"}
+    away = {**env, "DATABASE_URL": f"postgresql:///none?host={tmp_path}"}
+    for command in (("index", "--once"), ("rebuild_projections",), ("reconcile",)):
+        done = manage(away, *command)
+        assert done.returncode == 1
+        assert "(database_unavailable)" in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
+    # The database every server has, and we have no tables in.
+    empty = {**env, "DATABASE_URL": re.sub(r"dbname=\S+", "dbname=postgres", env["DATABASE_URL"])}
+    done = manage(empty, "index", "--until-head")
+    assert "(database_not_migrated)" in done.stderr, done.stderr
+    doctor = manage(empty, "chain_doctor")
+    assert doctor.returncode == 1
+    assert "database_unusable" in doctor.stdout
