@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from chain import clock
+from chain.contracts import contract
 from chain.models import Signer, TxAttempt, TxIntent
+from chain.outbox import intent_submit
 from chain.rpc.client import RpcClient
 from chain.sender.alarms import SILENT_S, alarms
 from chain.sender.budget import budget_of
@@ -23,6 +25,17 @@ pytestmark = [pytest.mark.chain, pytest.mark.django_db]
 DAY_S = 86_400
 
 
+def approve(spender: bytes) -> TxIntent:
+    """Costs the same gas whoever is approved."""
+    token = contract("AlthingToken")
+    return intent_submit(
+        idem_key=f"approve:{spender.hex()}",
+        kind="test.delegate",
+        to=token.address,
+        data=token.encode("approve", (spender, 1)),
+    )
+
+
 def codes() -> list[str]:
     return [alarm.code for alarm in alarms()]
 
@@ -33,16 +46,17 @@ def test_receipts_and_what_is_in_flight_use_the_day_up(
     settings.KEEPER_DAILY_GAS_WEI = 10**18
     sender = Sender(client=client, key=key)
     with by_hand(rpc):
-        first = submit(b"\x11" * 20)
+        first = approve(b"\x11" * 20)
         before = client.balance_wei(key.address)
         sender.tick()
         attempt = first.attempts.get()
         at_most = read(first).gas_limit * attempt.max_fee_wei
         signer = Signer.objects.get()
         assert (signer.spent_wei, signer.in_flight_wei) == (0, at_most)
-        # Room for what is in flight, and for no more.
-        settings.KEEPER_DAILY_GAS_WEI = at_most * 7 // 4
-        second = submit(b"\x22" * 20, idem_key="delegate:2")
+        # Less room than for two that may cost their most; enough for one of them and the
+        # other's true cost, two thirds of its most (the headroom) at the utmost.
+        settings.KEEPER_DAILY_GAS_WEI = at_most * 185 // 100
+        second = approve(b"\x22" * 20)
         sender.tick()
         assert (read(second).state, second.wait_code) == (State.PLANNED, Wait.BUDGET)
         assert "It goes on at 00:00 UTC." in second.why_waiting
