@@ -206,7 +206,6 @@ class Factory:
     def delegate(self, address: bytes, power_wei: int, **changes: Any) -> Delegate:
         values: dict[str, Any] = {
             "delegators_count": 1,
-            "first_changed_block": 1,
             "last_changed_block": 1,
             "last_changed_at": NOW - timedelta(days=20),
             **changes,
