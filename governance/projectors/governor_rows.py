@@ -3,6 +3,7 @@ again. All of it from the key's history, so that a rebuild makes the same row.""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from chain.contracts import text_to_bytes
@@ -23,7 +24,7 @@ from governance.governors.kinds import (
     counting_mode_parse,
 )
 from governance.governors.states import GovernorFacts, OperationState, governor_state
-from governance.models import IndexedGovernor
+from governance.models import GovernorProposal, IndexedGovernor
 from governance.projectors.governor_reads import (
     clock_at,
     governor_read,
@@ -73,25 +74,56 @@ def _figures(governor: IndexedGovernor, created: DecodedLog, history: History) -
 # --- what follows ----------------------------------------------------------------
 
 
-def proposal_values(
-    governor: IndexedGovernor, created: DecodedLog, history: History
-) -> tuple[dict[str, Any], list[bytes]]:
-    """The row's columns, and the ids its timelock holds it under."""
-    args = created.args
-    raw = text_to_bytes(args["description"])
-    content = _content(args)
-    expected = None if content is None else _expected_id(governor, content)
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A proposal before its timelock's logs are known. ``operations`` are the ids that its timelock
+    holds it under."""
+
+    governor: IndexedGovernor
+    created: DecodedLog
+    history: History
+    expected_id: int | None
+    figures: dict[str, Any]
+    operations: list[bytes]
+
+    @property
+    def operation_keys(self) -> list[str]:
+        """Keys under which a TimelockController's logs of it are found."""
+        timelock = self.governor.timelock
+        if self.governor.timelock_kind != TimelockKind.CONTROLLER or timelock is None:
+            return []
+        return [f"{bytes(timelock).hex()}:op:{one.hex()}" for one in self.operations]
+
+
+def proposal_draft(governor: IndexedGovernor, created: DecodedLog, history: History) -> Draft:
+    """What a proposal's own logs and reads say."""
+    content = _content(created.args)
     figures = _figures(governor, created, history)
-    operations = [] if content is None else _operations(governor, content, figures["eta_s"])
+    return Draft(
+        governor=governor,
+        created=created,
+        history=history,
+        expected_id=None if content is None else _expected_id(governor, content),
+        figures=figures,
+        operations=[] if content is None else _operations(governor, content, figures["eta_s"]),
+    )
+
+
+def proposal_row(draft: Draft, operation: list[DecodedLog]) -> GovernorProposal:
+    """The row, given what a TimelockController logged of its operation, in chain order."""
+    governor, created, history = draft.governor, draft.created, draft.history
+    args = created.args
     counts = governor.sequential_ids or governor.family == Family.BRAVO
     values = {
+        "governor": bytes(governor.address),
+        "proposal_id": args["proposalId"],
         "proposer": args["proposer"],
         "title": proposal_title(args["description"]),
-        "description": args["description"],
-        "description_raw": raw if isinstance(args["description"], LossyText) else None,
+        "description": str(args["description"]),
+        "description_raw": _raw(args["description"]),
         "calls": calls_json(args),
-        "recomputed_id": expected,
-        "id_matches": None if counts else expected == args["proposalId"],
+        "recomputed_id": draft.expected_id,
+        "id_matches": None if counts else draft.expected_id == args["proposalId"],
         "clock_mode": governor.clock_mode,
         "snapshot_clock": args["voteStart"],
         "extended_count": len(history.logs("ProposalExtended")),
@@ -99,12 +131,15 @@ def proposal_values(
         "created_block": created.block_number,
         "created_log_index": created.log_index,
         "created_tx": created.transaction_hash,
-        **figures,
+        **draft.figures,
     }
-    operation = _operation_logs(governor, operations, history)
     values |= _lifecycle(history, operation)
     values |= _judgement(governor, values, _operation_state(operation), history)
-    return values, operations
+    return GovernorProposal(**values)
+
+
+def _raw(text: str) -> bytes | None:
+    return text_to_bytes(text) if isinstance(text, LossyText) else None
 
 
 def _content(args: dict[str, Any]) -> ProposalContent | None:
@@ -164,21 +199,6 @@ def calls_json(args: dict[str, Any]) -> list[dict[str, str]]:
             call["signature_raw"] = f"0x{text_to_bytes(signature).hex()}"
         calls.append(call)
     return calls
-
-
-def _operation_logs(
-    governor: IndexedGovernor, operations: list[bytes], history: History
-) -> list[DecodedLog]:
-    """What a TimelockController logged of the proposal's operation, in chain order."""
-    if governor.timelock_kind != TimelockKind.CONTROLLER or governor.timelock is None:
-        return []
-    place = bytes(governor.timelock).hex()
-    logs = [
-        log
-        for operation_id in operations
-        for log in history.logs(key=f"{place}:op:{operation_id.hex()}")
-    ]
-    return sorted(logs, key=lambda log: (log.block_number, log.log_index))
 
 
 def _operation_state(logs: list[DecodedLog]) -> OperationState:

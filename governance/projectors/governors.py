@@ -17,7 +17,9 @@ from django.db.models import Q
 
 from chain.contracts import text_to_bytes
 from chain.decoding import LossyText
+from chain.indexer.history import logs_by_key
 from chain.projections import BlockHeader, DecodedLog, History, Projector, Read, RowProjector
+from chain.tables import fields_of, row_of, rows_insert
 from governance.models import (
     GovernorOperation,
     GovernorProposal,
@@ -25,7 +27,7 @@ from governance.models import (
     IndexedGovernor,
 )
 from governance.projectors.governor_reads import proposal_reads
-from governance.projectors.governor_rows import proposal_values
+from governance.projectors.governor_rows import Draft, proposal_draft, proposal_row
 from governance.projectors.times import moment
 
 NAME = "governance.governors"
@@ -150,28 +152,53 @@ class GovernorProposalProjector(Projector):
 
     def recompute_many(self, histories: Mapping[str, History]) -> None:
         """Rebuild proposals. Operations and settings have touched theirs, and no row themselves."""
-        governors = _governors(histories)
-        for key, history in histories.items():
-            address, part, _ = _key_parts(key)
-            if part.isdigit():
-                _recompute(governors.get(address), address, int(part), history)
+        wanted = {key: one for key, one in histories.items() if _key_parts(key)[1].isdigit()}
+        governors = _governors(wanted)
+        drafts: dict[str, Draft] = {}
+        for key, history in wanted.items():
+            governor = governors.get(_key_parts(key)[0])
+            created = history.logs("ProposalCreated")
+            if governor is not None and created:
+                drafts[key] = proposal_draft(governor, created[0], history)
+        operation_keys = [key for draft in drafts.values() for key in draft.operation_keys]
+        logs = logs_by_key(projector=NAME, keys=operation_keys) if operation_keys else {}
+        rows = [proposal_row(draft, _in_order(logs, draft)) for draft in drafts.values()]
+        if wanted:
+            GovernorOperation.objects.filter(_places(wanted)).delete()
+        if gone := wanted.keys() - drafts.keys():
+            GovernorProposal.objects.filter(_places(gone)).delete()
+        columns = [str(field.column) for field in fields_of(GovernorProposal)]
+        unique = ("governor", "proposal_id")
+        rows_insert(
+            GovernorProposal,
+            [row_of(row) for row in rows],
+            unique=unique,
+            update=[name for name in columns if name not in unique],
+        )
+        rows_insert(GovernorOperation, list(_operation_rows(drafts.values())))
 
 
-def _recompute(
-    governor: IndexedGovernor | None, address: bytes, proposal_id: int, history: History
-) -> None:
-    created = history.logs("ProposalCreated")
-    place: dict[str, Any] = {"governor": address, "proposal_id": proposal_id}
-    GovernorOperation.objects.filter(**place).delete()
-    if governor is None or not created:
-        GovernorProposal.objects.filter(**place).delete()
-        return
-    values, operations = proposal_values(governor, created[0], history)
-    GovernorProposal.objects.update_or_create(**place, defaults=values)
-    GovernorOperation.objects.bulk_create(
-        GovernorOperation(timelock=governor.timelock, operation_id=operation_id, **place)
-        for operation_id in operations
-    )
+def _in_order(logs: Mapping[str, list[DecodedLog]], draft: Draft) -> list[DecodedLog]:
+    found = [log for key in draft.operation_keys for log in logs.get(key, ())]
+    return sorted(found, key=lambda log: (log.block_number, log.log_index))
+
+
+def _operation_rows(drafts: Iterable[Draft]) -> Iterable[tuple[Any, ...]]:
+    """The columns of GovernorOperation in their order."""
+    for draft in drafts:
+        address, timelock = bytes(draft.governor.address), draft.governor.timelock
+        for operation_id in draft.operations:
+            yield timelock, operation_id, address, draft.created.args["proposalId"]
+
+
+def _places(keys: Iterable[str]) -> Q:
+    """The condition that picks the rows of proposals by their keys."""
+    numbers: dict[bytes, list[int]] = {}
+    for key in keys:
+        address, part, _ = _key_parts(key)
+        numbers.setdefault(address, []).append(int(part))
+    places = [Q(governor=one, proposal_id__in=ids) for one, ids in numbers.items()]
+    return reduce(or_, places)
 
 
 def _key_parts(key: str) -> tuple[bytes, str, str]:
@@ -188,21 +215,21 @@ def _snapshots(keys: list[str]) -> dict[str, int]:
     """The snapshots of those proposals that are known: from their rows, or from stored logs of
     proposals that have no row yet."""
     wanted = [key for key in keys if _key_parts(key)[1].isdigit()]
-    places = Q(pk__in=[])
-    for key in wanted:
-        address, part, _ = _key_parts(key)
-        places |= Q(governor=address, proposal_id=int(part))
-    rows = GovernorProposal.objects.filter(places) if wanted else GovernorProposal.objects.none()
+    if not wanted:
+        return {}
+    rows = GovernorProposal.objects.filter(_places(wanted))
     known = {
         proposal_key(governor, number): snapshot
         for governor, number, snapshot in rows.values_list(
             "governor", "proposal_id", "snapshot_clock"
         )
     }
-    for key in wanted:
-        if key not in known:
-            for log in History(projector=NAME, key=key).logs("ProposalCreated")[:1]:
-                known[key] = log.args["voteStart"]
+    new = [key for key in wanted if key not in known]
+    logs = logs_by_key(projector=NAME, keys=new) if new else {}
+    for key, found in logs.items():
+        created = [log for log in found if log.event == "ProposalCreated"]
+        if created:
+            known[key] = created[0].args["voteStart"]
     return known
 
 
