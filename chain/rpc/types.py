@@ -121,21 +121,34 @@ def parse_log(source: Any) -> RawLog:
     Raises:
         Inconsistent: it is no log of a mined block, or one that a reorganisation removed.
     """
-    topics = _field(source, "topics")
-    if not isinstance(topics, list) or len(topics) > 4:
-        raise Inconsistent("A log has at most four topics.")
-    if source.get("removed"):
+    fromhex = bytes.fromhex
+    try:
+        topics = source["topics"]
+        log = RawLog(
+            int(source["blockNumber"], 16),
+            fromhex(source["blockHash"][2:]),
+            fromhex(source["transactionHash"][2:]),
+            int(source["transactionIndex"], 16),
+            int(source["logIndex"], 16),
+            fromhex(source["address"][2:]),
+            tuple([fromhex(topic[2:]) for topic in topics]),
+            fromhex(source["data"][2:]),
+        )
+        removed = source.get("removed")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Inconsistent(f"A log is malformed or pending: {error!r}"[:300]) from error
+    if (
+        len(log.address) != 20
+        or len(log.block_hash) != 32
+        or len(log.transaction_hash) != 32
+        or len(topics) > 4
+        or any(len(topic) != 32 for topic in log.topics)
+        or min(log.block_number, log.transaction_index, log.log_index) < 0
+    ):
+        raise Inconsistent(f"A field of log {log.log_index} has another length.")
+    if removed:
         raise Inconsistent("A log is marked as removed by a reorganisation.")
-    return RawLog(
-        block_number=hex_int(_field(source, "blockNumber")),
-        block_hash=hex_bytes(_field(source, "blockHash"), 32),
-        transaction_hash=hex_bytes(_field(source, "transactionHash"), 32),
-        transaction_index=hex_int(_field(source, "transactionIndex")),
-        log_index=hex_int(_field(source, "logIndex")),
-        address=hex_bytes(_field(source, "address"), 20),
-        topics=tuple(hex_bytes(topic, 32) for topic in topics),
-        data=hex_bytes(_field(source, "data")),
-    )
+    return log
 
 
 def parse_receipt(source: Any) -> Receipt:
