@@ -8,6 +8,18 @@ class Migration(migrations.Migration):
     dependencies = [("governance", "0001_initial")]
 
     operations = [
+        # The column stays for the processes of the release before, which still read it.
+        migrations.SeparateDatabaseAndState(
+            database_operations=[
+                migrations.RunSQL(
+                    "ALTER TABLE governance_delegate ALTER COLUMN first_changed_block DROP NOT NULL",
+                    migrations.RunSQL.noop,
+                )
+            ],
+            state_operations=[
+                migrations.RemoveField(model_name="delegate", name="first_changed_block")
+            ],
+        ),
         migrations.AlterField(
             model_name="vote",
             name="proposal",
