@@ -36,6 +36,12 @@ def approve(spender: bytes) -> TxIntent:
     )
 
 
+def priced_mine(rpc: Any) -> None:
+    """A block at one gwei, whatever the pool's price was."""
+    rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    mine(rpc)
+
+
 def codes() -> list[str]:
     return [alarm.code for alarm in alarms()]
 
@@ -46,6 +52,7 @@ def test_receipts_and_what_is_in_flight_use_the_day_up(
     settings.KEEPER_DAILY_GAS_WEI = 10**18
     sender = Sender(client=client, key=key)
     with by_hand(rpc):
+        priced_mine(rpc)
         first = approve(b"\x11" * 20)
         before = client.balance_wei(key.address)
         sender.tick()
@@ -61,7 +68,7 @@ def test_receipts_and_what_is_in_flight_use_the_day_up(
         assert (read(second).state, second.wait_code) == (State.PLANNED, Wait.BUDGET)
         assert "It goes on at 00:00 UTC." in second.why_waiting
         assert codes() == ["budget_exhausted"]
-        mine(rpc)
+        priced_mine(rpc)
         sender.tick()
         paid = before - client.balance_wei(key.address)
         assert read(first).spent_wei == paid < at_most
