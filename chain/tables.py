@@ -37,7 +37,7 @@ def table_of(model: type[Model]) -> Table:
     """The table of a model; rows are tuples in the order of its fields, less an automatic id."""
     fields = fields_of(model)
     types = tuple(str(field.db_type(connection)).partition("(")[0] for field in fields)
-    return Table(model._meta.db_table, tuple(field.column for field in fields), types)
+    return Table(model._meta.db_table, tuple(str(field.column) for field in fields), types)
 
 
 def fields_of(model: type[Model]) -> list["Field[Any, Any]"]:

@@ -14,7 +14,7 @@ from django.db.models import Count, Model
 
 from chain.addresses import ZERO_ADDRESS
 from chain.projections import BlockHeader, History, Projector, Read
-from chain.tables import fields_of, rows_insert
+from chain.tables import rows_insert, table_of
 from governance.models import Delegate, Holder
 from governance.projectors.times import moment
 
@@ -93,8 +93,7 @@ def rows_replace(
     gone = {bytes.fromhex(key) for key in histories} - {row[0] for row in rows}
     if gone:
         model._default_manager.filter(address__in=gone).delete()
-    columns = [field.column for field in fields_of(model)]
-    rows_insert(model, rows, unique=("address",), update=columns[1:])
+    rows_insert(model, rows, unique=("address",), update=table_of(model).columns[1:])
 
 
 class DelegateProjector(Projector):

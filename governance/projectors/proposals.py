@@ -12,7 +12,7 @@ from chain.contracts import deployment, text_to_bytes
 from chain.decoding import LossyText
 from chain.projections import BlockHeader, DecodedLog, History, Projector, Read
 from chain.proposal_id import description_hash, timelock_operation_id
-from chain.tables import fields_of, row_of, rows_insert
+from chain.tables import row_of, rows_insert, table_of
 from governance.actions.decode import DecodedAction, decode_action, proposal_kind
 from governance.actions.parameters import parameter_infos
 from governance.models import Proposal, ProposalAction, RoutineCall
@@ -103,12 +103,11 @@ class ProposalProjector(Projector):
         for row in built:
             _judge(row, histories[str(row.proposal_id)])
         left = gone.delete()[0] > 0
-        columns = [item.column for item in fields_of(Proposal)]
         rows_insert(
             Proposal,
             [row_of(row) for row in built],
             unique=("proposal_id",),
-            update=columns[1:],
+            update=table_of(Proposal).columns[1:],
         )
         _actions_write(moved, decoded)
         if left or moved:
