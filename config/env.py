@@ -96,7 +96,8 @@ class Environment(BaseSettings):
     admin_path: str = "admin"
     #: Staff may reach the console only from these addresses, comma separated. Empty: any.
     admin_allowed_ips: str = ""
-    #: Networks that may read /metrics, comma separated, like ``10.0.0.0/8``. Empty: none.
+    #: Networks that may read /metrics, comma separated, like ``10.0.0.0/8``. Empty: none. Behind a
+    #: proxy set TRUSTED_PROXIES too, or every visitor has the proxy's address.
     metrics_allowed_ips: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
     #: Who shows it as ``Authorization: Bearer`` may read /metrics too. Empty: nobody.
     metrics_token: SecretStr = SecretStr("")

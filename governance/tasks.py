@@ -12,7 +12,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two rounds of housekeeping.
 HOUSEKEEPING_S = 3600
-#: Days for which the sender of a transaction may still ask how it went.
+#: Days for which the sender of a transaction may still ask how it went, and a comparison that
+#: found nothing is remembered.
 KEEP_DAYS = 30
 
 
@@ -31,6 +32,7 @@ def transactions_tick() -> None:
 
     from chain import clock
     from governance import siwe
+    from governance.reconcile import runs_expire
     from governance.services import drafts, transactions
 
     try:
@@ -43,6 +45,7 @@ def transactions_tick() -> None:
         transactions.transactions_expire(before=clock.now() - timedelta(days=KEEP_DAYS))
         drafts.drafts_expire()
         siwe.challenges_expire(before=clock.now())
+        runs_expire(before=clock.now() - timedelta(days=KEEP_DAYS))
         SessionStore.clear_expired()
 
 

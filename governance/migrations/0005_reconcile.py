@@ -144,12 +144,12 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name="reconcilerun",
             trigger=pgtrigger.compiler.Trigger(
-                name="reconcile_run_append_only",
+                name="reconcile_run_fixed",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
-                    hash="6b64fdfaf0d4ebb98bd93b9a5c9a94973a414608",
-                    operation="UPDATE OR DELETE",
-                    pgid="pgtrigger_reconcile_run_append_only_4070a",
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="2a29e428119cc681c209b5a06b2a5365869be40a",
+                    operation="UPDATE",
+                    pgid="pgtrigger_reconcile_run_fixed_20fdb",
                     table="governance_reconcilerun",
                     when="BEFORE",
                 ),

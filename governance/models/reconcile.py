@@ -9,8 +9,9 @@ from chain.fields import AddressField, Hash32Field, Uint256Field
 class ReconcileRun(models.Model):
     """One comparison of what is indexed with what the chain answers.
 
-    Written by ``governance.reconcile``, append-only. ``resume`` says where the next partial run
-    goes on in each table, so that all rows are compared in turn.
+    Written by ``governance.reconcile`` and never changed; those that found nothing are deleted
+    after a month, for there is one every minute. ``resume`` says where the next partial run goes
+    on in each table, so that all rows are compared in turn.
     """
 
     chain_id = models.BigIntegerField()
@@ -31,11 +32,7 @@ class ReconcileRun(models.Model):
     class Meta:
         ordering = ["-pk"]
         get_latest_by = "pk"
-        triggers = [
-            pgtrigger.Protect(
-                name="reconcile_run_append_only", operation=pgtrigger.Update | pgtrigger.Delete
-            )
-        ]
+        triggers = [pgtrigger.Protect(name="reconcile_run_fixed", operation=pgtrigger.Update)]
 
     def __str__(self) -> str:
         return f"{self.scope} at {self.block_number}: {self.differing} of {self.compared} differ"

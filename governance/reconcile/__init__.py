@@ -6,7 +6,15 @@ minute, by a worker's tick.
 """
 
 from governance.reconcile.findings import Judged, findings_open
-from governance.reconcile.run import ReconcileRefused, Report, reconcile_run
+from governance.reconcile.run import ReconcileRefused, Report, reconcile_run, runs_expire
 from governance.reconcile.scopes import Scope
 
-__all__ = ["Judged", "ReconcileRefused", "Report", "Scope", "findings_open", "reconcile_run"]
+__all__ = [
+    "Judged",
+    "ReconcileRefused",
+    "Report",
+    "Scope",
+    "findings_open",
+    "reconcile_run",
+    "runs_expire",
+]

@@ -243,3 +243,11 @@ def _run_keep(report: Report, resume: dict[str, object]) -> None:
         closed=report.closed,
         resume=resume,
     )
+
+
+def runs_expire(*, before: datetime) -> int:
+    """Forget runs that ended before a moment and found nothing; return how many."""
+    old = ReconcileRun.objects.filter(finished_at__lt=before, differing=0)
+    # Where the next partial run goes on stands in the newest.
+    newest = ReconcileRun.objects.order_by("-pk").values_list("pk", flat=True)[:1]
+    return old.exclude(pk__in=list(newest)).delete()[0]

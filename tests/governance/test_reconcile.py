@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, transaction
 
+from chain import clock
 from chain.contracts import contract
 from chain.models import Cursor
 from chain.rpc.client import RpcClient
@@ -299,3 +301,17 @@ def test_the_tick_runs_and_keeps_quiet_where_it_cannot(parliament: Any, settings
     Cursor.objects.update(state="running")
     reconcile_tick()
     assert ReconcileRun.objects.count() == 1
+
+
+def test_runs_that_found_nothing_are_forgotten_after_a_while(parliament: Any) -> None:
+    from governance.reconcile import runs_expire
+
+    damage("tally", parliament)
+    reconcile_run(Scope())
+    Proposal.objects.filter(proposal_id=parliament[2].proposal_id).update(for_wei=99_990 * ALT)
+    for _ in range(3):
+        reconcile_run(Scope())
+    later = clock.now() + timedelta(minutes=1)
+    assert runs_expire(before=later) == 2
+    kept = ReconcileRun.objects.order_by("pk")
+    assert [run.differing for run in kept] == [1, 0], "what differed, and where to go on"

@@ -31,7 +31,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        name = "all" if options["all"] else "proposal" if options["proposal"] else "open"
+        one = options["proposal"] is not None
+        name = "all" if options["all"] else "proposal" if one else "open"
         scope = Scope(name, options["proposal"], options["block"])
         try:
             with coded_errors():
