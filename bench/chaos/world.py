@@ -33,6 +33,7 @@ def _world_open(*, long: bool, say: Callable[[str], None]) -> Iterator[World]:
     _deploy(server, deployment, folder)
     stage = Stage(folder, server, deployment)
     stage.start()
+    stage.disk_spare()
     proxy = Proxy(server.url)
     proxy.start()
     try:
