@@ -32,6 +32,8 @@ FORGIVEN_AFTER_S = 3600.0
 PROBE_EVERY_S = 15.0
 #: Seconds a node may take to say where its head is.
 PROBE_TIMEOUT_S = 3.0
+#: Seconds it may take to name its chain, without which it is not used.
+CHECK_TIMEOUT_S = 10.0
 #: Blocks behind the best head from which a node is put aside.
 LAG_ASIDE_BLOCKS = 16
 #: How much better another node must be before we leave the one in use: heads of two nodes differ.
@@ -165,7 +167,7 @@ class ProviderPool:
         """
         if provider.checked or self.chain_id is None:
             return
-        found = _ask(provider.transport, "eth_chainId")
+        found = _ask(provider.transport, "eth_chainId", timeout_s=CHECK_TIMEOUT_S)
         if found != self.chain_id:
             error = WrongChain(
                 f"The node {provider.name} serves chain {found}, CHAIN_ID is {self.chain_id}."
@@ -187,7 +189,9 @@ class ProviderPool:
         for provider in wanted:
             try:
                 self.check(provider)
-                heads[provider.name] = _ask(provider.transport, "eth_blockNumber")
+                heads[provider.name] = _ask(
+                    provider.transport, "eth_blockNumber", timeout_s=PROBE_TIMEOUT_S
+                )
             except RpcError as error:
                 if not isinstance(error, WrongChain):
                     self.failed(provider, error)
@@ -291,7 +295,7 @@ def _names(transports: Sequence[Transport]) -> list[str]:
     return names
 
 
-def _ask(transport: Transport, method: str) -> int:
+def _ask(transport: Transport, method: str, *, timeout_s: float) -> int:
     """One number from a node, in a request of its own.
 
     Raises:
@@ -299,7 +303,7 @@ def _ask(transport: Transport, method: str) -> int:
     """
     body = orjson.dumps({"jsonrpc": "2.0", "id": 0, "method": method, "params": []})
     try:
-        answer = orjson.loads(transport.send(body, timeout_s=PROBE_TIMEOUT_S))
+        answer = orjson.loads(transport.send(body, timeout_s=timeout_s))
     except orjson.JSONDecodeError as error:
         raise Transient(f"The node's answer is not JSON: {error}") from error
     said = answer.get("error") if isinstance(answer, dict) else None

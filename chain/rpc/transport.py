@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+import orjson
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -154,7 +155,7 @@ class HttpTransport:
             raise Permanent(f"The node's address is no HTTP address: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Transient(f"{type(error).__name__}: {_plain(error)}") from error
-        if response.status != 200:
+        if response.status != 200 and not _is_batch(answer):
             text = answer[:4000].decode("utf-8", "replace")
             raise classify_http(response.status, text, response.headers.get("retry-after"))
         return answer
@@ -171,6 +172,20 @@ class HttpTransport:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def _is_batch(body: bytes) -> bool:
+    """Whether a body answers a batch request by request: some gateways give the status of one
+    of its errors to the whole."""
+    if not body.startswith(b"["):
+        return False
+    try:
+        answers = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return bool(answers) and all(
+        isinstance(item, dict) and isinstance(item.get("id"), int) for item in answers
+    )
 
 
 def _plain(error: Exception) -> str:

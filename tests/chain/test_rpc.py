@@ -330,6 +330,21 @@ def test_a_lost_answer_does_not_spoil_the_next(server: Callable[[Handler], str])
     transport.close()
 
 
+def test_a_batch_under_an_errors_status_is_still_a_batch(server: Callable[[Handler], str]) -> None:
+    def handle(node: BaseHTTPRequestHandler) -> None:
+        error = {"code": 3, "message": "execution reverted", "data": "0x11"}
+        body = orjson.dumps([ok(1, 5), {"id": 2, "error": error}])
+        node.send_response(500)
+        node.send_header("Content-Length", str(len(body)))
+        node.end_headers()
+        node.wfile.write(body)
+
+    client = RpcClient(HttpTransport(server(handle)), retries=0)
+    first, second = client.batch(TWO)
+    assert first == 5
+    assert isinstance(second, ContractReverted)
+
+
 def test_what_is_sent(server: Callable[[Handler], str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The key in the path and the password go to the node; no proxy is asked; a distant node may
     compress."""
