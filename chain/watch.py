@@ -168,7 +168,8 @@ def watch_begin(
     *, address: bytes, abi: str, first_block: int, actor: str, label: str = ""
 ) -> WatchedContract:
     """Write that a contract is watched, from ``first_block`` at the latest. Check it first
-    (``contract_check``). Where it is watched from an earlier block already, nothing changes.
+    (``contract_check``). Where it is watched already, the keys of its logs are recomputed: what
+    the projections know of it may be another thing now.
 
     Raises:
         WatchRefused: ``watch_abi_differs``.
@@ -203,7 +204,8 @@ def watch_begin(
             # It leaves the main lane and comes again from there; what is stored stays, and
             # storing it once more changes nothing.
             row.first_block, row.indexed_to, row.indexed_hash = first_block, first_block - 1, None
-            row.joined, row.settled, row.joined_number = False, False, None
+            row.joined, row.joined_number = False, None
+        row.settled, row.settled_projector, row.settled_key = False, "", ""
         row.generation += 1
         row.save()
         if cursor is not None:

@@ -27,8 +27,7 @@ def governor_add(
     """Index a governor from what its probe found; the indexer catches it up in the background.
 
     One that was removed comes back. One that is indexed already takes over the new report (its
-    timelock may be another one now); ``rebuild_projections --projector governance.governors``
-    judges its older proposals by it.
+    timelock may be another one now), and the indexer judges all its proposals by it anew.
 
     Raises:
         InputInvalid: ``governor_chain``, or a code of ``chain.watch.WatchRefused``.

@@ -246,13 +246,21 @@ def test_removed_it_stays_to_be_read_and_comes_back_whole(followed: Any) -> None
     rebuilt_the_same()
 
 
-def test_added_again_it_takes_the_new_report(followed: Any) -> None:
+def test_added_again_it_takes_the_new_report_and_judges_by_it(followed: Any) -> None:
     local = followed("oz5_timelock")
+    proposal = local.propose()
+    indexed(local, proposal)
+    # What an older probe believed of it, and what followed from that.
+    IndexedGovernor.objects.update(sequential_ids=True)
+    GovernorProposal.objects.update(id_matches=None, recomputed_id=None)
     add(local, "Another name")
     assert IndexedGovernor.objects.get().name == "Another name"
     assert GovernorAct.objects.first().act == "update"
-    index_until_head()
+    row = indexed(local, proposal)
+    assert row.id_matches
+    assert row.recomputed_id == proposal.id
     assert following(local)
+    rebuilt_the_same()
 
 
 def test_a_governor_that_is_not_there_cannot_be_removed(db: None) -> None:
