@@ -11,7 +11,7 @@ from chain.client import chain_finalized
 from chain.contracts import contract
 from chain.finality import FinalityGuard, NodesDisagree, logs_agree
 from chain.indexer.loop import Indexer, index_until_head
-from chain.models import Cursor
+from chain.models import Cursor, Log
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import RangeTooLarge, Transient
 from chain.rpc.header_hash import header_hash
@@ -129,3 +129,27 @@ def test_a_second_node_with_narrower_ranges_is_asked_in_halves(
     second.fault = narrow
     logs_agree(start=0, end=end, addresses=addresses, logs=logs)
     assert second.requests.count(["eth_getLogs"]) == 5
+
+
+def test_a_log_that_one_node_hides_in_final_blocks_stops_the_index_until_they_agree(
+    holders: HolderProjector, second: FaultyTransport, rpc: Any, settings: Any
+) -> None:
+    """By number windows one node alone can hide a log; which of the two lies nobody knows here."""
+    settings.CHAIN_REORG_WINDOW = 4
+    rpc("anvil_mine", "0x10")
+
+    def hide(methods: list[str], answer: Any) -> Any:
+        if methods == ["eth_getLogs"] and answer["result"]:
+            answer["result"].pop()
+        return answer
+
+    second.spoil = hide
+    with pytest.raises(NodesDisagree):
+        index_until_head()
+    cursor = Cursor.objects.get()
+    assert not Log.objects.exists()
+    assert "two nodes disagree about the logs" in cursor.error
+    second.spoil = lambda methods, answer: answer
+    index_until_head()
+    assert Log.objects.exists()
+    assert Cursor.objects.get().error == ""
