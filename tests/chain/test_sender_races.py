@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +13,16 @@ from django.db import DatabaseError, connection, transaction
 from chain import clock
 from chain.models import Signer, TxAttempt, TxEvent, TxIntent
 from chain.models.outbox import TRANSITIONS
-from chain.outbox import intent_obsolete, signer_pause
+from chain.outbox import Go, intent_obsolete, signer_pause
 from chain.rpc.client import RpcClient
+from chain.sender.allocate import Prepared, intent_judge
+from chain.sender.budget import in_flight_wei
 from chain.sender.fees import Fees
 from chain.sender.keys import SignedTransaction
 from chain.sender.loop import Sender, signer_ensure
 from chain.sender.push import _replace
 from chain.sender.transitions import attempt_newest, intent_move
+from chain.sender.view import chain_view
 from tests.chain.sending import age_attempts, by_hand, delegation, key, mine, read, states, submit
 
 __all__ = ["delegation", "key"]
@@ -106,6 +110,36 @@ def test_many_senders_at_once_sign_one_transaction_each(
     assert TxEvent.objects.filter(to_state=State.MINED).count() == 4
 
 
+def test_many_senders_at_once_stay_within_the_budget_of_one(
+    delegation: Any, client: RpcClient, key: Any, rpc: Any, settings: Any
+) -> None:
+    """Each finds room in the budget before it has the lock; only one may use it."""
+    with by_hand(rpc):
+        signer = signer_ensure(key)
+        intents = [submit(bytes([n + 1]) * 20, idem_key=f"delegate:{n}") for n in range(3)]
+        view = chain_view(client, address=key.address, intents=[])
+        judged = intent_judge(client, signer=signer, intent=intents[0], view=view)
+        assert isinstance(judged, Prepared)
+        settings.KEEPER_DAILY_GAS_WEI = judged.cost_wei * 3 // 2
+        signer_ensure(key)
+        together = threading.Barrier(AT_ONCE)
+
+        def preflight(intent: TxIntent) -> Go:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait(timeout=2)  # all have judged the first before any signs
+            return Go()
+
+        delegation(preflight)
+        at_once(lambda n: Sender(client=client, key=key).tick())
+        assert TxAttempt.objects.count() == 1
+        signed = TxIntent.objects.exclude(state=State.PLANNED)
+        assert signed.count() == 1
+        assert in_flight_wei(signer) <= settings.KEEPER_DAILY_GAS_WEI
+        waiting = TxIntent.objects.filter(state=State.PLANNED)
+        assert {row.wait_code for row in waiting} == {TxIntent.Wait.BUDGET}
+        mine(rpc)
+
+
 def test_two_replacements_at_once_are_one(
     delegation: Any, client: RpcClient, key: Any, rpc: Any
 ) -> None:
@@ -175,8 +209,6 @@ def test_a_pause_between_judgement_and_signature_holds(
     paused: list[bool] = []
 
     def preflight(intent: TxIntent) -> Any:
-        from chain.outbox import Go
-
         paused.append(signer_pause(signer=signer, actor="ada", reason="Stop."))
         return Go()
 
