@@ -55,7 +55,7 @@ def migrate_under_readers(run: Run) -> list[str]:
 
 
 def _manage(run: Run, *arguments: str) -> None:
-    done = subprocess.run(  # noqa: S603 - our own manage.py
+    done = subprocess.run(
         [sys.executable, "manage.py", *arguments, "--verbosity", "0"],
         cwd=BASE_DIR,
         env={**os.environ, **run.stage.environment(FRESH)},

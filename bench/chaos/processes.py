@@ -28,7 +28,7 @@ READY_S = 60
 def _start(run: Run, name: str, command: list[str]) -> subprocess.Popen[bytes]:
     log = (run.stage.folder / f"{name}.log").open("wb")
     with log:
-        return subprocess.Popen(  # noqa: S603 - the service's own processes
+        return subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=BASE_DIR,
             env={**os.environ, **run.stage.environment(LIVE), **run.stage.keystore()},

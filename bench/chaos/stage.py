@@ -152,8 +152,8 @@ class Stage:
         return self.supervisor.postgres.url(database)
 
     def disk_spare(self) -> None:
-        """Let PostgreSQL not wait for the disk. Commits still reach the operating system before they
-        are reported, so a killed server loses none of them; only a machine without power would.
+        """Let PostgreSQL not wait for the disk. Commits still reach the operating system before
+        they are reported, so a killed server loses none; only a machine without power would.
         """
         with self.admin() as session:
             session.execute("ALTER SYSTEM SET fsync = off")
@@ -237,7 +237,7 @@ class Stage:
 
     def _tool(self, name: str, *args: object) -> None:
         command = [binaries_for(service_user()) / name, *args]
-        done = subprocess.run(  # noqa: S603 - our own engine's tools
+        done = subprocess.run(
             [str(item) for item in command], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:

@@ -51,7 +51,7 @@ def _deploy(server: AnvilServer, path: Path, folder: Path) -> None:
     command = [sys.executable, str(BASE_DIR / "scripts" / "deploy.py"), "--rpc-url", server.url]
     command += ["--profile", "tests", "--out", str(path)]
     environment = {**os.environ, "APE_DATA_FOLDER": str(folder / "ape")}
-    done = subprocess.run(  # noqa: S603 - our own script
+    done = subprocess.run(
         command, cwd=BASE_DIR, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
