@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from chain.client import rpc_client
 from chain.models import TxAttempt, TxEvent, TxIntent
@@ -82,3 +86,42 @@ def test_keepers_at_once_queue_and_execute_each_proposal_once(
     assert sum(receipt is not None for receipt in mined) == count
     assert all(receipt.ok for receipt in mined if receipt is not None)
     assert TxEvent.objects.filter(to_state=TxIntent.State.SIGNED).count() == count
+
+
+def test_the_command_follows_with_a_real_keystore_and_leaves_when_asked(
+    dao: Dao, environment: dict[str, str], keeper: Any, tmp_path: Path
+) -> None:
+    keystore, passphrase = tmp_path / "keeper.json", tmp_path / "passphrase"
+    made = Account.encrypt(keeper.private_key, "open sesame", kdf="pbkdf2", iterations=1000)
+    keystore.write_text(json.dumps(made))
+    passphrase.write_text("open sesame\n")
+    for secret in (keystore, passphrase):
+        secret.chmod(0o600)
+    proposed = dao.propose()
+    dao.pass_vote(proposed)
+    dao.index()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "keeper", "--poll-s", "0.1"],
+        cwd=BASE_DIR,
+        env=environment
+        | {
+            "ALTHING_KEEPER_KEYSTORE": str(keystore),
+            "ALTHING_KEEPER_PASSPHRASE_FILE": str(passphrase),
+        },
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while dao.state(proposed) is not ProposalState.QUEUED:
+            assert time.monotonic() < deadline, "it was never queued"
+            time.sleep(0.1)
+    finally:
+        process.terminate()
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert "1 submitted" in output
+    assert "Traceback" not in output
+    assert "open sesame" not in output
+    assert keeper.private_key.hex() not in output
