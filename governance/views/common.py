@@ -9,12 +9,16 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
 from chain.clock import now_s
+from chain.deployment import DeploymentInvalid, deployment
 from chain.status import freshness
 from governance.context import Site
-from governance.models import Proposal, Vote
+from governance.models import Proposal, ReconcileFinding, Vote
+from governance.reconcile import findings_open
 from governance.state import ProposalState, proposal_state
 from governance.views.figures import VoteTotals
 
+#: Values listed that differ from the chain's; one is enough to look.
+MISMATCHES_MAX = 10
 SUPPORT_WORDS = {0: "against", 1: "for", 2: "abstain", 255: "split"}
 
 
@@ -55,6 +59,21 @@ def page_render(
 ) -> HttpResponse:
     """Render a page with the Site the view has read already."""
     return render(request, template, {**context, "site": site_of(request)}, status=status)
+
+
+def proposal_mismatches(
+    request: HttpRequest, proposal_id: int, contracts: Sequence[str | bytes]
+) -> list[ReconcileFinding]:
+    """What reconcile found of a proposal and did not see agree since; ``contracts`` (ours by name,
+    others by address) were asked. No query where nothing differs anywhere."""
+    if not site_of(request).mismatches:
+        return []
+    try:
+        asked = [deployment().address(c) if isinstance(c, str) else c for c in contracts]
+    except DeploymentInvalid:
+        return []  # the page says itself what is missing; the strip still counts them
+    found = findings_open().filter(proposal_id=proposal_id, contract__in=asked)
+    return list(found[:MISMATCHES_MAX])
 
 
 def at_datetime(at: int) -> datetime:

@@ -25,7 +25,7 @@ from governance.markdown import render_markdown
 from governance.models import GovernorProposal, GovernorVote, IndexedGovernor
 from governance.state import ProposalState
 from governance.text import proposal_body
-from governance.views.common import page_render, query_with
+from governance.views.common import page_render, proposal_mismatches, query_with
 
 PAGE_SIZE = 25
 VOTES_PAGE = 50
@@ -252,6 +252,7 @@ def governor_proposal(request: HttpRequest, address: str, proposal_id: str) -> H
     context = {
         "governor": governor,
         "proposal": proposal,
+        "mismatches": proposal_mismatches(request, proposal.proposal_id, [bytes(governor.address)]),
         "state": _state_word(proposal),
         "derived": None if proposal.state is None else ProposalState(proposal.state),
         "calls": calls_read(governor, proposal.calls),

@@ -16,15 +16,7 @@ from django.views.decorators.http import require_safe
 from chain.addresses import to_checksum
 from chain.paging import keyset_page
 from governance.markdown import render_markdown
-from governance.models import (
-    Delegate,
-    HiddenProposal,
-    Proposal,
-    ReconcileFinding,
-    TimelockOperation,
-    Vote,
-)
-from governance.reconcile import findings_open
+from governance.models import Delegate, HiddenProposal, Proposal, TimelockOperation, Vote
 from governance.state import ProposalState, proposal_state
 from governance.text import proposal_body
 from governance.views.actions import action_cards
@@ -32,9 +24,9 @@ from governance.views.common import (
     chain_time,
     own_vote,
     page_render,
+    proposal_mismatches,
     proposal_totals,
     query_with,
-    site_of,
     viewer,
 )
 from governance.views.delegates import SENTINEL
@@ -46,8 +38,8 @@ from governance.views.steps import action_bar, timeline_steps
 VOTES_PAGE = 25
 #: Delegates listed under "Hasn't voted".
 MISSING_MAX = 25
-#: Values listed that differ from the chain's; one is enough to look.
-MISMATCHES_MAX = 10
+#: Who is asked about a proposal of our own.
+OWN_CONTRACTS = ("AlthingGovernor", "AlthingToken", "TimelockController")
 #: Numbers above this are taken for full proposal ids (uint256), which links elsewhere use.
 NUMBER_MAX = 10**9
 TABS = {"votes": "Votes", "discussion": "Discussion", "history": "History", "raw": "Raw JSON"}
@@ -99,7 +91,7 @@ def proposal_detail(request: HttpRequest, number: int) -> HttpResponse:
         "remarks": [] if state.is_final else proposal_remarks(proposal, actions, at=at),
         "steps": timeline_steps(proposal, state, at=at),
         "hidden": hidden,
-        "mismatches": proposal_mismatches(request, proposal),
+        "mismatches": proposal_mismatches(request, proposal.proposal_id, OWN_CONTRACTS),
         "show_text": hidden is None or show_hidden,
         "description": render_markdown(proposal_body(proposal.description))
         if (hidden is None or show_hidden)
@@ -110,13 +102,6 @@ def proposal_detail(request: HttpRequest, number: int) -> HttpResponse:
         **_TAB_CONTEXTS[tab](request, proposal),
     }
     return page_render(request, "governance/proposal_detail.html", context)
-
-
-def proposal_mismatches(request: HttpRequest, proposal: Proposal) -> list[ReconcileFinding]:
-    """What reconcile found of it and did not see agree since; no query where nothing differs."""
-    if not site_of(request).mismatches:
-        return []
-    return list(findings_open().filter(proposal_id=proposal.proposal_id)[:MISMATCHES_MAX])
 
 
 def _rail_context(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from chain.addresses import to_checksum
 from chain.indexer.loop import index_until_head
 from governance.models import GovernorProposal, GovernorVote
 from governance.reconcile import Scope, findings_open, reconcile_run
@@ -52,6 +54,8 @@ def test_what_was_indexed_agrees_and_damage_is_found(
     rows.filter(pk=before.pk).update(deadline_clock=before.deadline_clock + 1)
     assert differing(Scope("all")) == [("proposal", "deadline_clock")]
     assert bytes(findings_open().get().contract) == local.address
+    place = f"/governors/{to_checksum(local.address)}/{before.proposal_id}/"
+    assert "deadline_clock" in Client().get(place).content.decode()
     rows.filter(pk=before.pk).update(deadline_clock=before.deadline_clock, for_votes=1)
     assert ("proposal", "for_votes") in differing(Scope())
     assert findings_open().get().field == "for_votes", "the other is over"

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from prometheus_client.parser import text_string_to_metric_families
 
+from chain.deployment import deployment
 from chain.indexer.loop import Outcome, Step
 from chain.models import Cursor, Log, ReorgEvent, TxIntent
 from governance.models import GovernorSettingChange, GuardianTerm, ReconcileFinding
@@ -98,10 +99,10 @@ def intent(key: str, state: str, created_at) -> TxIntent:
     )
 
 
-def finding(proposal, field: str = "for_wei") -> ReconcileFinding:
+def finding(proposal, field: str = "for_wei", contract: bytes = account(90)) -> ReconcileFinding:
     return ReconcileFinding.objects.create(
         chain_id=settings.CHAIN_ID,
-        contract=account(90),
+        contract=contract,
         kind="proposal",
         subject=str(proposal.pk),
         field=field,
@@ -240,18 +241,24 @@ class TestHaltedAndContradicted:
             assert 'data-state="halted"' in page, path
             assert "reorganised deeper" in page
 
-    def test_a_mismatch_is_on_the_strip_the_proposal_and_in_the_api(self, client, chain_now, make):
+    def test_a_mismatch_is_on_the_strip_the_proposal_and_in_the_api(
+        self, client, chain_now, make, deployed
+    ):
         proposal = make.proposal("active")
         other = make.proposal("active")
-        row = finding(proposal)
+        row = finding(proposal, contract=deployment().address("AlthingGovernor"))
+        # Another governor's proposal may have the same number.
+        finding(proposal, "against_wei")
         page = unescape(text(client.get(f"/proposals/{proposal.number}/")))
-        assert "1 indexed value differs from the chain's own answer" in page
+        assert "2 indexed values differ from the chain's own answer" in page
         assert "here 5, proposalVotes() says 6" in page
         assert "here 5" not in text(client.get(f"/proposals/{other.number}/"))
         assert 'data-state="amber"' in client.get("/").content.decode()
-        assert client.get("/api/v1/status/").json()["mismatches"] == 1
+        assert "against_wei" not in page
+        assert client.get("/api/v1/status/").json()["mismatches"] == 2
         assert client.get("/healthz").json()["status"] == "degraded"
-        ReconcileFinding.objects.filter(pk=row.pk).update(closed_at=NOW, closed_number=1001)
+        assert row in ReconcileFinding.objects.filter(closed_at=None)
+        ReconcileFinding.objects.update(closed_at=NOW, closed_number=1001)
         assert 'data-state="ok"' in client.get("/").content.decode()
 
     def test_the_console_says_so_on_every_page(self, chain_now, client, make):
