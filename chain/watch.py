@@ -200,17 +200,20 @@ def watch_begin(
         if row.removed_at is not None:
             row.removed_at, row.removed_by, row.error = None, "", ""
             row.added_at, row.added_by, row.label = clock.now(), actor, label or row.label
-        if first_block < row.first_block:
-            # It leaves the main lane and comes again from there; what is stored stays, and
-            # storing it once more changes nothing.
-            row.first_block, row.indexed_to, row.indexed_hash = first_block, first_block - 1, None
-            row.joined, row.joined_number = False, None
-        row.settled, row.settled_projector, row.settled_key = False, "", ""
-        row.generation += 1
-        row.save()
+        _begin_again(row, first_block)
         if cursor is not None:
             cursor_name_watched(cursor)
         return row
+
+
+def _begin_again(row: WatchedContract, first_block: int) -> None:
+    if first_block < row.first_block:
+        # It leaves the main lane and comes again from there; what is stored already stays.
+        row.first_block, row.indexed_to, row.indexed_hash = first_block, first_block - 1, None
+        row.joined, row.joined_number = False, None
+    row.settled, row.settled_projector, row.settled_key = False, "", ""
+    row.generation += 1
+    row.save()
 
 
 def contract_unwatch(*, address: bytes, actor: str) -> WatchedContract:
