@@ -267,12 +267,16 @@ def header_drip(node: BaseHTTPRequestHandler) -> None:
         pass
 
 
+#: Five megabytes of nothing, in five kilobytes.
+BOMB = gzip.compress(bytes(5_000_000))
+
+
 def bomb(node: BaseHTTPRequestHandler) -> None:
     node.send_response(200)
     node.send_header("Content-Encoding", "gzip")
     node.end_headers()
     try:
-        node.wfile.write(gzip.compress(bytes(50_000_000)))
+        node.wfile.write(BOMB)
     except OSError:
         pass
 
@@ -285,7 +289,7 @@ def cut(node: BaseHTTPRequestHandler) -> None:
 
 
 def silence(node: BaseHTTPRequestHandler) -> None:
-    time.sleep(0.8)
+    time.sleep(1.6)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +308,7 @@ def silence(node: BaseHTTPRequestHandler) -> None:
 def test_the_transport_is_capped_in_size_and_time(
     server: Callable[[Handler], str], handler: Handler, error: type[RpcError]
 ) -> None:
-    transport = HttpTransport(server(handler), timeout_s=0.5, max_bytes=1_000_000)
+    transport = HttpTransport(server(handler), timeout_s=1, max_bytes=1_000_000)
     with pytest.raises(error):
         transport.send(b"{}")
     transport.close()
@@ -322,7 +326,7 @@ def test_a_lost_answer_does_not_spoil_the_next(server: Callable[[Handler], str])
             node.end_headers()
             node.wfile.write(b"good")
 
-    transport = HttpTransport(server(handle), timeout_s=0.5, max_bytes=100_000)
+    transport = HttpTransport(server(handle), timeout_s=1, max_bytes=100_000)
     for _ in range(3):
         with pytest.raises(RpcError):
             transport.send(b"{}")
