@@ -17,7 +17,7 @@ from chain.rpc.errors import ContractReverted
 from chain.sender.budget import budget_of, eth, gwei
 from chain.sender.build import transaction_build
 from chain.sender.dependencies import dependency_state
-from chain.sender.fees import Fees, fees_first
+from chain.sender.fees import Fees, fees_first, gas_limit_of
 from chain.sender.keys import SigningKey
 from chain.sender.transitions import (
     State,
@@ -29,9 +29,6 @@ from chain.sender.transitions import (
 )
 from chain.sender.view import ChainView, nonce_stolen
 from chain.signatures import keccak
-
-#: An exact estimate fails when the next block's second needs a new checkpoint (ERC20Votes).
-_GAS_HEADROOM = (3, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +180,8 @@ def _priced(client: RpcClient, signer: Signer, intent: TxIntent, view: ChainView
     except ContractReverted as error:
         sentence = revert_sentence(revert_decode(error))
         return Waits(Wait.WOULD_REVERT, f"A trial run of this transaction fails now: {sentence}")
-    gas_limit = gas * _GAS_HEADROOM[0] // _GAS_HEADROOM[1]
-    prepared = Prepared(fees=fees, gas_limit=min(gas_limit, view.head.gas_limit or gas_limit))
+    gas_limit = gas_limit_of(gas, block_limit=view.head.gas_limit)
+    prepared = Prepared(fees=fees, gas_limit=gas_limit)
     budget = budget_of(signer, at=view.head.timestamp)
     wanted_wei = prepared.cost_wei + intent.value_wei
     if wanted_wei + budget.in_flight_wei > view.balance_wei:

@@ -1,9 +1,13 @@
-"""What to offer for gas. Pure arithmetic in wei per gas (EIP-1559)."""
+"""What to offer for gas, and how much gas. Pure arithmetic in wei per gas (EIP-1559)."""
 
 from dataclasses import dataclass
 
 #: geth asks for a tenth more on both fields to replace a transaction, others for an eighth.
 _BUMP_NUMERATOR, _BUMP_DENOMINATOR = 9, 8
+#: An exact estimate fails when the next block's second needs a new checkpoint (ERC20Votes).
+_GAS_HEADROOM = (3, 2)
+#: Gas units of one transaction, at most (EIP-7825, Osaka): the headroom must not pass it.
+_GAS_MAX = 2**24
 #: A replacement never offers more than this many times what the network asks now.
 _SUGGESTION_MAX = 5
 
@@ -44,6 +48,13 @@ def fees_outbid(offered: Fees, suggested: Fees, *, base_fee_wei: int) -> bool:
     """Whether a block builder would now rather take others: the base fee passes the offer, or
     leaves less for the builder than others leave."""
     return min(offered.tip_wei, offered.max_fee_wei - base_fee_wei) < suggested.tip_wei
+
+
+def gas_limit_of(estimate: int, *, block_limit: int) -> int:
+    """Gas units to allow a transaction: its estimate with headroom, as far as a transaction and a
+    block may go. ``block_limit`` 0: not known."""
+    roomy = estimate * _GAS_HEADROOM[0] // _GAS_HEADROOM[1]
+    return max(estimate, min(roomy, _GAS_MAX, block_limit or roomy))
 
 
 def _raise(fee_wei: int) -> int:

@@ -14,6 +14,7 @@ from chain.outbox import intent_submit
 from chain.rpc.client import RpcClient
 from chain.sender.alarms import SILENT_S, alarms
 from chain.sender.budget import budget_of
+from chain.sender.fees import gas_limit_of
 from chain.sender.loop import Sender, signer_ensure
 from tests.chain.sending import age_attempts, by_hand, delegation, key, mine, read, submit
 
@@ -204,3 +205,19 @@ def test_what_no_block_takes_for_long_is_an_alarm(
         mine(rpc)
     sender.tick()
     assert codes() == []
+
+
+@pytest.mark.parametrize(
+    ("estimate", "block_limit", "limit"),
+    [
+        (100_000, 30_000_000, 150_000),
+        (100_000, 0, 150_000),
+        (100_000, 120_000, 120_000),
+        (12_000_000, 60_000_000, 2**24),
+        (20_000_000, 60_000_000, 20_000_000),  # where a chain has no such limit
+    ],
+)
+def test_gas_has_headroom_within_what_is_allowed(
+    estimate: int, block_limit: int, limit: int
+) -> None:
+    assert gas_limit_of(estimate, block_limit=block_limit) == limit
