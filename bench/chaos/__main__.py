@@ -132,16 +132,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"no fault is named {', '.join(sorted(unknown))}")
     faults = [fault for fault in FAULTS if not names or fault.name in names]
-    lines = []
-    with world_open(long=options.long, say=say) as world:
-        proofs = [] if options.unproven else prove(world, options.seed)
-        for fault, count in plan(faults, options.runs, short=options.short):
-            line = Line(fault.name, fault.title)
-            lines.append(line)
-            say(f"{fault.name} {fault.title}: {count} runs")
-            for number in range(count):
-                run_once(world, fault, options.seed + number, line)
-            say(f"  {line.seconds / max(1, line.runs):.1f} s a run")
+    lines: list[Line] = []
+    proofs: list[dict[str, Any]] = []
+    try:
+        with world_open(long=options.long, say=say) as world:
+            proofs += [] if options.unproven else prove(world, options.seed)
+            for fault, count in plan(faults, options.runs, short=options.short):
+                line = Line(fault.name, fault.title)
+                lines.append(line)
+                say(f"{fault.name} {fault.title}: {count} runs")
+                for number in range(count):
+                    run_once(world, fault, options.seed + number, line)
+                say(f"  {line.seconds / max(1, line.runs):.1f} s a run")
+    except (KeyboardInterrupt, SystemExit):
+        # What was found until then is worth knowing; it is no pass.
+        report(lines, proofs, as_json=options.json)
+        say("Stopped before all runs were made.")
+        return 1
     return report(lines, proofs, as_json=options.json)
 
 
