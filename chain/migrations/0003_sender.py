@@ -29,9 +29,16 @@ class Migration(migrations.Migration):
                 "ordering": ["since"],
             },
         ),
-        migrations.RemoveField(
-            model_name="signer",
-            name="alarm",
+        # The column stays, with a default, for the processes of the version before; a later release
+        # drops it.
+        migrations.SeparateDatabaseAndState(
+            database_operations=[
+                migrations.RunSQL(
+                    "ALTER TABLE chain_signer ALTER COLUMN alarm SET DEFAULT ''",
+                    "ALTER TABLE chain_signer ALTER COLUMN alarm DROP DEFAULT",
+                )
+            ],
+            state_operations=[migrations.RemoveField(model_name="signer", name="alarm")],
         ),
         migrations.AddField(
             model_name="signer",
