@@ -5,14 +5,14 @@ Django's ``bulk_create`` cannot use ``unnest`` for bytea columns, and takes many
 COPY from a few hundred rows on.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 from django.db.models import Field, Model
-from psycopg import Binary, Cursor, sql
+from psycopg import Binary, ServerCursor, sql
 from psycopg.types.string import BytesBinaryDumper
 
 #: Rows from which COPY is faster than unnest, temporary table included.
@@ -140,8 +140,14 @@ def _copy_through(
     cursor.execute(sql.SQL("DROP TABLE {}").format(source))
 
 
-def rows_read(query: str) -> list[tuple[Any, ...]]:
-    """All rows of a SELECT, as psycopg reads its binary results; Django's cursors fetch text."""
+def rows_iterate(query: str, *, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of a SELECT, some at a time, as psycopg reads binary results; Django's cursors
+    fetch text. Call it inside a transaction; other statements may run in between."""
     connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        return cursor.execute(query, binary=True).fetchall()
+    with (
+        connection.wrap_database_errors,
+        ServerCursor(connection.connection, "rows_iterate") as cursor,
+    ):
+        cursor.execute(query, binary=True)
+        while rows := cursor.fetchmany(size):
+            yield rows

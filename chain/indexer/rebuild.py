@@ -15,7 +15,7 @@ from chain.indexer.project import projector_rebuild
 from chain.models import Block, Cursor, KeyTouch, Log, LogKey
 from chain.projections import DecodedLog, Projector, RowProjector, registered_projectors
 from chain.rpc.types import BlockHeader
-from chain.tables import rows_insert, rows_read
+from chain.tables import rows_insert, rows_iterate
 
 #: Logs read, decoded and written at once.
 _CHUNK = 20_000
@@ -23,8 +23,8 @@ _CHUNK = 20_000
 _LOGS = """
 SELECT id, block_number, block_hash, block_timestamp, transaction_hash, log_index, address,
     topics, data, contract, event, undecoded_reason, canonical
-FROM chain_log WHERE chain_id = {chain_id} AND (block_number, log_index, id) > ({after})
-ORDER BY block_number, log_index, id LIMIT {limit}
+FROM chain_log WHERE chain_id = {chain_id}
+ORDER BY chain_id, block_number, log_index, block_hash
 """
 
 
@@ -81,16 +81,8 @@ class _Replay:
 
     def run(self) -> None:
         """Decode every log; write keys and the rows that depend on one log alone."""
-        after: tuple[int, int, int] = (-1, -1, -1)
-        while True:
-            statement = _LOGS.format(
-                chain_id=self._chain_id, after=", ".join(map(str, after)), limit=_CHUNK
-            )
-            rows = rows_read(statement)
-            if not rows:
-                return
+        for rows in rows_iterate(_LOGS.format(chain_id=self._chain_id), size=_CHUNK):
             self._chunk(rows)
-            after = (rows[-1][1], rows[-1][5], rows[-1][0])
 
     def _chunk(self, rows: Sequence[tuple[Any, ...]]) -> None:
         found, keys = Logs(places=self._places), list[tuple[Any, ...]]()

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from chain.models import Block, Log
-from chain.tables import COPY_FROM, row_of, rows_insert, rows_read, table_of
+from chain.tables import COPY_FROM, row_of, rows_insert, rows_iterate, table_of
 from governance.models import Proposal, Vote
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +103,15 @@ def test_an_instance_becomes_the_row_that_gives_it_back() -> None:
     assert row_of(Block.objects.get()) == blocks(1)[0]
 
 
-def test_reading_gives_bytes_and_numbers() -> None:
-    rows_insert(Block, blocks(3))
-    found = rows_read("SELECT number, hash, canonical FROM chain_block ORDER BY number")
-    assert found == [(number, number.to_bytes(32, "big"), True) for number in range(3)]
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_reading_gives_bytes_and_numbers_some_at_a_time(size: int) -> None:
+    rows_insert(Block, blocks(5))
+    query = "SELECT number, hash, canonical FROM chain_block ORDER BY number"
+    found = []
+    with transaction.atomic():
+        for rows in rows_iterate(query, size=size):
+            assert len(rows) <= size
+            # The connection is free for other statements meanwhile.
+            assert Block.objects.count() == 5
+            found += rows
+    assert found == [(number, number.to_bytes(32, "big"), True) for number in range(5)]
