@@ -151,6 +151,7 @@ def f25_restore(run: Run) -> None:
     for _ in range(run.rng.randint(2, 8)):
         run.traffic(1, salt="after")
         run.tick()
+    run.forgotten = set(run.chain.sent_by(run.chain.keeper).values())
     run.stage.restore(dump)
     run.finish()
 

@@ -55,7 +55,7 @@ def payments_judge(run: Run) -> None:
     ours = {f"0x{row.hash.hex()}": row for row in TxAttempt.objects.select_related("intent")}
     by_intent: Counter[int] = Counter()
     for nonce, sent in run.chain.sent_by(run.chain.keeper).items():
-        if nonce < run.world.first_nonce:
+        if nonce < run.world.first_nonce or sent in run.forgotten:
             continue
         attempt = ours.get(sent)
         if attempt is None:

@@ -97,6 +97,8 @@ class Run:
     wanted: dict[str, int] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     serving: bool = False
+    #: Transactions of the keeper that a restored backup cannot know; their effect still counts.
+    forgotten: set[str] = field(default_factory=set)
     #: What is worth printing beside the counts.
     figures: dict[str, Any] = field(default_factory=dict)
 
