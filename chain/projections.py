@@ -93,7 +93,7 @@ class Projector(ABC):
 
     def keys_of(self, log: DecodedLog) -> list[str]:
         """The keys a log of one of ``events`` touches, each once. Override it where they need the
-        emitter's address."""
+        emitter's address. Asked in any thread, and without the database."""
         key_of = self.events.get((log.contract, log.event))
         return list(dict.fromkeys(key_of(log.args))) if key_of else []
 
@@ -144,7 +144,7 @@ class RowProjector(Projector):
     @abstractmethod
     def rows(self, log: DecodedLog) -> Iterable[tuple[Any, ...]]:
         """The log's rows, each with the values of ``model``'s fields in their order, less an
-        automatic id."""
+        automatic id. Asked in any thread, and without the database."""
 
     def recompute(self, *, key: str, history: "History") -> None:
         raise NotImplementedError(f"{self.name} has rows, not keys.")

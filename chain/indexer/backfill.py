@@ -6,13 +6,13 @@ window but once, at the end of the leg: what a balance was in between nobody wil
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from chain.indexer import writer
-from chain.indexer.batch import logs_collect
+from chain.indexer.batch import Logs, logs_collect
 from chain.indexer.commit import batch_commit
 from chain.indexer.dispatch import Dispatch
 from chain.indexer.fetch import batch_of_window, batch_settle, window_logs
@@ -45,25 +45,28 @@ class Fetched:
 
 
 def window_fetch(client: RpcClient, start: int, end: int, addresses: Sequence[bytes]) -> Fetched:
-    """Fetch one window, in halves where the node finds it too large.
+    """Fetch one window; where the node finds it too large, in pieces of the size it names, or else
+    in halves.
 
     Raises:
         RpcError: RangeTooLarge where one block is too large already.
     """
     try:
         headers, raw_logs = window_logs(client, start, end, addresses)
-    except RangeTooLarge:
-        if start == end:
+    except RangeTooLarge as error:
+        size = min(error.suggested_blocks or end, (end - start + 1) // 2)
+        if size < 1:
             raise  # one block cannot be split; the node's limit must change
-        middle = (start + end) // 2
-        left = window_fetch(client, start, middle, addresses)
-        right = window_fetch(client, middle + 1, end, addresses)
+        pieces = [
+            window_fetch(client, first, min(first + size - 1, end), addresses)
+            for first in range(start, end + 1, size)
+        ]
         return Fetched(
             start,
             end,
-            [*left.headers, *right.headers],
-            [*left.raw_logs, *right.raw_logs],
-            min(left.part, right.part),
+            [header for piece in pieces for header in piece.headers],
+            [log for piece in pieces for log in piece.raw_logs],
+            min(size, *(piece.part for piece in pieces[:-1])),
         )
     return Fetched(start, end, headers, raw_logs, end - start + 1)
 
@@ -92,8 +95,8 @@ class Backfill:
         self._projected = cursor.projected_number
         watched = watch_current()
         self._watch_digest = watched.digest
-        self._contracts: Mapping[bytes, str] = watched.contracts
-        self._dispatch = Dispatch(self._contracts)
+        self._addresses = list(watched.contracts)
+        self._dispatch = Dispatch(watched.contracts)
         #: Logs in keys' histories since keys were recomputed last.
         self._kept: list[tuple[str, DecodedLog]] = []
 
@@ -107,39 +110,42 @@ class Backfill:
         with ThreadPoolExecutor(max_workers=FETCHERS, thread_name_prefix="backfill") as pool:
             try:
                 with gc_paused():
-                    for fetched, is_last in self._windows(pool):
-                        self._commit(fetched, is_last=is_last)
+                    for fetched, logs, is_last in self._windows(pool):
+                        self._commit(fetched, logs, is_last=is_last)
             finally:
                 # On an error: what has not begun must not begin.
                 pool.shutdown(wait=True, cancel_futures=True)
         return self._position.number - first
 
-    def _windows(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Fetched, bool]]:
-        addresses = list(self._contracts)
-        waiting: deque[Future[Fetched]] = deque()
+    def _windows(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Fetched, Logs, bool]]:
+        waiting: deque[Future[tuple[Fetched, Logs]]] = deque()
         start, begun = self._position.number + 1, 0
         while True:
             while len(waiting) < AHEAD and begun < WINDOWS_MAX and start <= self._target:
                 end = min(start + self._window - 1, self._target)
-                waiting.append(pool.submit(window_fetch, self._client, start, end, addresses))
+                waiting.append(pool.submit(self._ready, start, end))
                 start, begun = end + 1, begun + 1
             if not waiting:
                 return
-            fetched = waiting.popleft().result()
-            yield fetched, not waiting
+            fetched, logs = waiting.popleft().result()
+            yield fetched, logs, not waiting
 
-    def _commit(self, fetched: Fetched, *, is_last: bool) -> None:
+    def _ready(self, start: int, end: int) -> tuple[Fetched, Logs]:
+        """Fetch and decode a window. It needs no database, and runs while the window before is
+        being written."""
+        fetched = window_fetch(self._client, start, end, self._addresses)
+        times = {header.number: header.timestamp for header in fetched.headers}
+        return fetched, logs_collect(fetched.raw_logs, times, self._dispatch)
+
+    def _commit(self, fetched: Fetched, logs: Logs, *, is_last: bool) -> None:
         first = fetched.headers[0]
         if first.number != fetched.start or first.parent_hash != self._position.hash:
             raise Inconsistent(f"Final block {fetched.start} does not follow the one before it.")
-        times = {header.number: header.timestamp for header in fetched.headers}
-        self._window = window_next(
-            self._window, part=fetched.part, logs_count=len(fetched.raw_logs)
-        )
+        self._window = window_next(self._window, part=fetched.part, logs_count=len(logs.rows))
         batch = batch_of_window(
             base=self._position,
             blocks=fetched.headers,
-            logs=logs_collect(fetched.raw_logs, times, self._dispatch),
+            logs=logs,
             seen=self._seen,
             window_blocks=self._window,
             watch_digest=self._watch_digest,

@@ -36,6 +36,13 @@ class Migration(migrations.Migration):
                 "recomputed.",
             ),
         ),
+        migrations.AlterField(
+            model_name="cursor",
+            name="window_blocks",
+            field=models.IntegerField(
+                default=100, help_text="Blocks per eth_getLogs in the finalized lane; adapts."
+            ),
+        ),
         migrations.RunSQL(
             "UPDATE chain_cursor SET projected_number = number", migrations.RunSQL.noop
         ),

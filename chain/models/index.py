@@ -213,7 +213,7 @@ class Cursor(models.Model):
         help_text="Keys touched after this block wait for the end of a catch-up to be recomputed.",
     )
     window_blocks = models.IntegerField(
-        default=500, help_text="Blocks per eth_getLogs in the finalized lane; adapts."
+        default=100, help_text="Blocks per eth_getLogs in the finalized lane; adapts."
     )
     state = models.CharField(max_length=20, choices=State, default=State.RUNNING)
     #: ``chain.watch.WatchList.digest`` of the contracts that batches must hold the logs of.
