@@ -54,8 +54,7 @@ def celery_worker(run: Run) -> Iterator[subprocess.Popen[bytes]]:
     command = ["celery", "-A", "config", "--quiet", "worker", "--loglevel", "ERROR"]
     command += ["--without-gossip", "--without-mingle", "-Q", "index,execute", "-c", "2"]
     # The harness's own connections may be to a broker that a run before this one has killed.
-    app.amqp.producer_pool.force_close_all()
-    app.pool.force_close_all()
+    app._after_fork()
     app.control.purge()
     process = _start(run, "celery", command)
     try:
