@@ -10,7 +10,7 @@ from chain.indexer.batch import Logs, Places, StoredRead, Touched
 from chain.models import Block, ChainRead, Cursor, KeyTouch, Log
 from chain.projections import RowProjector, registered_projectors
 from chain.rpc.types import BlockHeader
-from chain.tables import rows_insert
+from chain.tables import COPY_FROM, rows_insert
 
 _KEYS_INSERT = """
 INSERT INTO chain_logkey (chain_id, projector, key, log_id)
@@ -49,7 +49,7 @@ def logs_write(logs: Logs) -> None:
         logs.rows,
         unique=("chain_id", "block_number", "log_index", "block_hash"),
         update=("canonical",),
-        fresh=not known.exists(),
+        fresh=len(logs.rows) > COPY_FROM and not known.exists(),
     )
     if logs.keys:
         with connection.cursor() as cursor:
@@ -80,11 +80,13 @@ def touches_write(
         for projector, keys in touched.items()
         for key in keys
     ]
+    known = KeyTouch.objects.filter(chain_id=chain_id, block_number=block.number)
     rows_insert(
         KeyTouch,
         rows,
         unique=("chain_id", "projector", "key", "block_number", "block_hash"),
         update=("canonical",),
+        fresh=len(rows) > COPY_FROM and not known.exists(),
     )
 
 
