@@ -1,7 +1,8 @@
 """The finalized lane: windows of blocks by number, fetched side by side, committed in order.
 
 While one window is written, the next ones are on their way. Keys are not recomputed window by
-window but once, at the end of the leg: what a balance was in between nobody will ask.
+window but once, at the end of the leg, or with the first block of the hot lane where that is next:
+what a balance was in between nobody will ask.
 """
 
 import gc
@@ -18,7 +19,6 @@ from chain.indexer.dispatch import Dispatch
 from chain.indexer.fetch import batch_of_window, batch_settle, window_logs
 from chain.indexer.planner import Observation, Position, window_next
 from chain.models import Cursor
-from chain.projections import DecodedLog
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import Inconsistent, RangeTooLarge
 from chain.rpc.types import BlockHeader, RawLog
@@ -97,8 +97,6 @@ class Backfill:
         self._watch_digest = watched.digest
         self._addresses = list(watched.contracts)
         self._dispatch = Dispatch(watched.contracts)
-        #: Logs in keys' histories since keys were recomputed last.
-        self._kept: list[tuple[str, DecodedLog]] = []
 
     def run(self) -> int:
         """Index; return the number of blocks. What is committed stays, whatever comes after.
@@ -150,15 +148,14 @@ class Backfill:
             window_blocks=self._window,
             watch_digest=self._watch_digest,
         )
-        if is_last:
+        # At the target the hot lane takes over, and recomputes these keys with its first block.
+        if is_last and fetched.end < self._target:
             batch_settle(
                 self._client,
                 batch,
                 pending=writer.keys_touched(above=self._projected),
                 finalized_number=self._seen.finalized_number,
-                kept=self._kept,
             )
-        self._kept += batch.logs.kept
         self._reached("fetched")
         batch_commit(batch)
         self._reached("committed")

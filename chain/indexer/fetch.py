@@ -1,7 +1,7 @@
 """From the node to a batch: everything is fetched before the transaction opens, so that a slow
 node never holds a lock and a lying one never reaches the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -17,9 +17,10 @@ from chain.indexer.batch import (
     touched_union,
 )
 from chain.indexer.dispatch import Dispatch
+from chain.indexer.history import logs_by_key
 from chain.indexer.planner import Observation, Position
 from chain.indexer.reads import ReadRequest, read_request, requests_of
-from chain.projections import DecodedLog, registered_projectors
+from chain.projections import DecodedLog, Projector, registered_projectors
 from chain.rpc.client import Call, RpcClient
 from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
 from chain.rpc.multicall import multicall
@@ -97,23 +98,31 @@ def batch_settle(
     *,
     pending: Mapping[str, Sequence[str]],
     finalized_number: int,
-    kept: Sequence[tuple[str, DecodedLog]] = (),
 ) -> None:
-    """Choose the keys to recompute at the batch's end, and read what they need there. ``kept`` are
-    logs of earlier batches whose keys are recomputed only now.
+    """Choose the keys to recompute at the batch's end, and read what they need there.
 
     Raises:
         RpcError
     """
     touched = touched_union(pending, batch.logs.places)
     batch.touched = touched_collect(touched, batch.end)
+    kept = [*_logs_pending(pending), *batch.logs.kept]
     batch.reads = reads_make(
         client,
-        requests=reads_wanted(batch.touched, batch.end, kept=[*kept, *batch.logs.kept]),
+        requests=reads_wanted(batch.touched, batch.end, kept=kept),
         at=batch.end,
         finalized_number=finalized_number,
     )
     batch.settled = True
+
+
+def _logs_pending(pending: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, DecodedLog]]:
+    """Logs of earlier batches that may ask for reads, and whose keys are recomputed only now."""
+    for projector in registered_projectors():
+        keys = pending.get(projector.name)
+        if keys and type(projector).reads_of is not Projector.reads_of:
+            for logs in logs_by_key(projector=projector.name, keys=keys).values():
+                yield from ((projector.name, log) for log in logs)
 
 
 def batch_of_window(

@@ -13,8 +13,8 @@ from chain.rpc.types import BlockHeader
 HOT_BATCH_MAX = 64
 #: Blocks per eth_getLogs: where a provider's refusals and our growth settle between.
 WINDOW_MAX = 5000
-#: Logs a window should hold: some 20 MB of JSON, and a second's work or less.
-WINDOW_LOGS = 30_000
+#: Logs a window should hold: some 30 MB of JSON, and a second's work or less.
+WINDOW_LOGS = 40_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ TOKEN = "AlthingToken"  # noqa: S105 - a contract
 
 
 def _hex_keys(*addresses: bytes) -> Iterable[str]:
-    return [address.hex() for address in dict.fromkeys(addresses) if address != ZERO_ADDRESS]
+    return [address.hex() for address in addresses if address != ZERO_ADDRESS]
 
 
 def _transfer_keys(args: dict[str, Any]) -> Iterable[str]:
