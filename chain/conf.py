@@ -1,6 +1,5 @@
 """The settings ``chain`` reads, typed, in one place; units and reasons stand beside them."""
 
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings

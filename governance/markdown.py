@@ -40,7 +40,7 @@ def render_markdown(text: str) -> SafeString:
     body = text[:RENDER_LIMIT]
     html = _parser().render(body)
     clean = nh3.clean(html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel=_REL)
-    # What scrolls must be reachable by keyboard (WCAG 2.1.1); the tag can only be the cleaner's own.
+    # What scrolls must be reachable by keyboard (WCAG 2.1.1); the tag is the cleaner's own.
     clean = clean.replace("<pre>", '<pre tabindex="0">')
     if len(text) > RENDER_LIMIT:
         clean += (

@@ -1,5 +1,6 @@
-import chain.fields
 from django.db import migrations, models
+
+import chain.fields
 
 
 class Migration(migrations.Migration):
