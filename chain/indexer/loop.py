@@ -139,7 +139,8 @@ class Indexer:
                 pending=writer.keys_pending(cursor),
             )
         except BlockUnknown:
-            return Step(Outcome.CONTENDED)  # the node left a block meanwhile; look again
+            # The node left a block meanwhile, or has only its header: look again, not at once.
+            return Step(Outcome.STALE)
         self._reached("fetched")
         batch_commit(batch)
         self._reached("committed")
