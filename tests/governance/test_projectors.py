@@ -303,6 +303,21 @@ def test_a_cold_index_of_a_whole_life_says_the_same(dao: Dao) -> None:
     assert check(dao, open_still, ProposalState.ACTIVE).quorum_wei is not None
 
 
+def test_one_that_lived_within_one_batch_has_its_quorum_at_once(
+    dao: Dao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chain.indexer import planner
+    from chain.indexer.loop import Indexer
+
+    monkeypatch.setattr(planner, "hot_ahead", lambda **kw: 1000)
+    proposed = dao.propose()
+    dao.pass_vote(proposed)
+    assert Indexer().step().blocks > 3
+    proposal = Proposal.objects.get(proposal_id=proposed.proposal_id)
+    assert proposal.quorum_wei is not None
+    assert not proposal.state_mismatch
+
+
 def test_hostile_reasons_are_kept_and_shown_inert(dao: Dao) -> None:
     proposed = dao.propose()
     dao.open_vote()
