@@ -88,8 +88,8 @@ class TestEngines:
             return given
         if self.anvil is None:
             port = int(os.environ["RPC_URL"].rsplit(":", 1)[1])
-            # By default it forgets the oldest of 4,100 states, of whichever test: thousands of tests
-            # share one anvil, and many read the state right after the deployment.
+            # By default it forgets the oldest of 4,100 states, of whichever test; thousands of
+            # tests share one anvil, and many read the state right after the deployment.
             extra = ("--max-persisted-states", "1000000")
             anvil = AnvilServer(self.folder / "anvil", port=port, accounts=ACCOUNTS, extra=extra)
             anvil.start()
