@@ -106,11 +106,11 @@ def tables_empty() -> None:
     from django.db import connection
 
     from chain.models import Block, ChainRead, Cursor, KeyTouch, Log, LogKey
-    from chain.projections import RowProjector, registered_projectors
+    from chain.projections import registered_projectors
 
     models: list[Any] = [Block, Log, LogKey, KeyTouch, ChainRead, Cursor]
     for projector in registered_projectors():
-        models += [projector.model] if isinstance(projector, RowProjector) else projector.models
+        models += projector.models
     with connection.cursor() as sql:
         sql.execute(f"TRUNCATE {', '.join(model._meta.db_table for model in models)} CASCADE")
         sql.execute("CHECKPOINT")
@@ -120,13 +120,12 @@ def projected_digest() -> dict[str, str]:
     """A digest of every projected table, to compare the replay with the backfill."""
     from django.db import connection
 
-    from chain.projections import RowProjector, registered_projectors
+    from chain.projections import registered_projectors
 
     found: dict[str, str] = {}
     with connection.cursor() as sql:
         for projector in registered_projectors():
-            chosen = (projector.model,) if isinstance(projector, RowProjector) else projector.models
-            for model in chosen:
+            for model in projector.models:
                 table = model._meta.db_table
                 sql.execute(
                     f"SELECT md5(string_agg(t, '' ORDER BY t)) FROM "  # noqa: S608 - our own name

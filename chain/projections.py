@@ -141,6 +141,11 @@ class RowProjector(Projector):
     number_column: ClassVar[str] = "block_number"
     events: Mapping[tuple[str, str], Callable[[dict[str, Any]], Iterable[str]]] = {}
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "model" in cls.__dict__:
+            cls.models = (cls.model,)
+
     @abstractmethod
     def rows(self, log: DecodedLog) -> Iterable[tuple[Any, ...]]:
         """The log's rows, each with the values of ``model``'s fields in their order, less an

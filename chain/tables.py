@@ -35,12 +35,12 @@ class Table:
 @lru_cache(maxsize=64)
 def table_of(model: type[Model]) -> Table:
     """The table of a model; rows are tuples in the order of its fields, less an automatic id."""
-    fields = fields_of(model)
+    fields = _fields_of(model)
     types = tuple(str(field.db_type(connection)).partition("(")[0] for field in fields)
     return Table(model._meta.db_table, tuple(str(field.column) for field in fields), types)
 
 
-def fields_of(model: type[Model]) -> list["Field[Any, Any]"]:
+def _fields_of(model: type[Model]) -> list["Field[Any, Any]"]:
     """The fields a row of ``table_of(model)`` has, in its order."""
     return [field for field in model._meta.concrete_fields if not _is_serial(field)]
 
@@ -53,7 +53,7 @@ def row_of(instance: Model) -> tuple[Any, ...]:
     """An unsaved instance as a row of its table."""
     values = [
         field.get_db_prep_save(getattr(instance, field.attname), connection)
-        for field in fields_of(type(instance))
+        for field in _fields_of(type(instance))
     ]
     # Django wraps bytes for DB-API; COPY takes them as they are.
     return tuple([value.obj if isinstance(value, Binary) else value for value in values])

@@ -58,8 +58,7 @@ def projections_rebuild(*, names: Sequence[str] = ()) -> dict[str, int]:
 
 def _tables_empty(projectors: Sequence[Projector]) -> None:
     for projector in reversed(projectors):
-        models = (projector.model,) if isinstance(projector, RowProjector) else projector.models
-        for model in reversed(models):
+        for model in reversed(projector.models):
             # Not delete(): Django would cascade into tables people write (comments on a
             # proposal). The database checks the references when the transaction ends.
             rows = model._default_manager.all()

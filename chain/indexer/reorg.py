@@ -11,7 +11,15 @@ from django.db.models import Min
 
 from chain import clock, conf
 from chain.indexer import writer
-from chain.indexer.batch import Batch, Logs, Places, log_route, touched_collect, touched_union
+from chain.indexer.batch import (
+    Batch,
+    Logs,
+    Places,
+    Touched,
+    log_route,
+    touched_collect,
+    touched_union,
+)
 from chain.indexer.commit import batch_commit, cursor_lock
 from chain.indexer.dispatch import Dispatch
 from chain.indexer.fetch import batch_of_blocks
@@ -93,17 +101,22 @@ def branch_batch(
         RpcError
     """
     kept_from, kept = kept_places(ancestor.number)
-    left = writer.keys_touched(above=min(ancestor.number, cursor.projected_number))
     batch = batch_of_blocks(
         client,
         base=Position(cursor.number, bytes(cursor.hash)),
         blocks=blocks,
         seen=seen,
-        pending=touched_union(left, kept),
+        pending=_keys_left(cursor, ancestor, kept),
         ancestor=ancestor,
     )
     batch.kept, batch.kept_from = kept, kept_from
     return batch
+
+
+def _keys_left(cursor: Cursor, ancestor: BlockHeader, kept: Places) -> Touched:
+    """Keys that were touched, or last read, above the ancestor."""
+    left = writer.keys_touched(above=min(ancestor.number, cursor.projected_number))
+    return touched_union(left, kept)
 
 
 def kept_places(number: int) -> tuple[int, Places]:
@@ -209,14 +222,13 @@ def _batch_back(client: RpcClient, *, cursor: Cursor, ancestor: BlockHeader) -> 
         return branch_batch(client, cursor=cursor, ancestor=ancestor, blocks=(), seen=seen)
     except StateUnavailable:
         kept_from, kept = kept_places(ancestor.number)
-        left = writer.keys_touched(above=min(ancestor.number, cursor.projected_number))
         return Batch(
             base=Position(cursor.number, bytes(cursor.hash)),
             end=ancestor,
             head=seen.head,
             finalized_number=0,
             blocks=(),
-            touched=touched_collect(touched_union(left, kept), ancestor),
+            touched=touched_collect(_keys_left(cursor, ancestor, kept), ancestor),
             ancestor=ancestor,
             kept=kept,
             kept_from=kept_from,

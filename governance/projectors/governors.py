@@ -19,7 +19,7 @@ from chain.contracts import text_to_bytes
 from chain.decoding import LossyText
 from chain.indexer.history import logs_by_key
 from chain.projections import BlockHeader, DecodedLog, History, Projector, Read, RowProjector
-from chain.tables import fields_of, row_of, rows_insert
+from chain.tables import row_of, rows_insert, table_of
 from governance.models import (
     GovernorOperation,
     GovernorProposal,
@@ -167,13 +167,12 @@ class GovernorProposalProjector(Projector):
             GovernorOperation.objects.filter(_places(wanted)).delete()
         if gone := wanted.keys() - drafts.keys():
             GovernorProposal.objects.filter(_places(gone)).delete()
-        columns = [str(field.column) for field in fields_of(GovernorProposal)]
         unique = ("governor", "proposal_id")
         rows_insert(
             GovernorProposal,
             [row_of(row) for row in rows],
             unique=unique,
-            update=[name for name in columns if name not in unique],
+            update=[name for name in table_of(GovernorProposal).columns if name not in unique],
         )
         rows_insert(GovernorOperation, list(_operation_rows(drafts.values())))
 
@@ -238,7 +237,6 @@ class GovernorVoteProjector(RowProjector):
 
     name = "governance.governors.votes"
     model = GovernorVote
-    models = (GovernorVote,)
     row_events = frozenset((abi, event) for abi in GOVERNOR_ABIS for event in VOTE_EVENTS)
 
     def rows(self, log: DecodedLog) -> Iterable[tuple[Any, ...]]:
