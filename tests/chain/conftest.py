@@ -37,12 +37,13 @@ def intent_kinds(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 class FaultyTransport:
-    """A transport around a real one. ``fault(methods, body)`` may raise before the request, and
-    ``spoil(methods, answer)`` may change or lose the answer after the node acted."""
+    """A transport around a real one. ``examine(calls)`` and ``fault(methods)`` may raise before the
+    request, and ``spoil(methods, answer)`` may change or lose the answer after the node acted."""
 
     def __init__(self, inner: Transport) -> None:
         self.inner = inner
         self.requests: list[list[str]] = []
+        self.examine: Callable[[list[dict[str, Any]]], None] = lambda calls: None
         self.fault: Callable[[list[str]], None] = lambda methods: None
         self.spoil: Callable[[list[str], Any], Any] = lambda methods, answer: answer
 
@@ -51,6 +52,7 @@ class FaultyTransport:
         calls = request if isinstance(request, list) else [request]
         methods = [call["method"] for call in calls]
         self.requests.append(methods)
+        self.examine(calls)
         self.fault(methods)
         answer = orjson.loads(self.inner.send(body, timeout_s=timeout_s))
         return orjson.dumps(self.spoil(methods, answer))
