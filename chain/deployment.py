@@ -12,6 +12,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
 from chain import conf
 from chain.addresses import AddressInvalid, parse_address
 
@@ -63,7 +66,7 @@ class Deployment:
 
 #: Seconds between two looks at the file: it is asked for at every log.
 _LOOK_EVERY_S = 0.2
-_last: tuple[float, str, int, Deployment] | None = None
+_last: tuple[float, Deployment] | None = None
 
 
 def deployment() -> Deployment:
@@ -74,10 +77,10 @@ def deployment() -> Deployment:
             ``deployment_chain`` (it is of another chain than CHAIN_ID).
     """
     global _last
-    place, chain_id, moment = conf.deployment_path(), conf.chain_id(), monotonic()
-    last = _last
-    if last is not None and last[1:3] == (place, chain_id) and moment - last[0] < _LOOK_EVERY_S:
-        return last[3]
+    moment = monotonic()
+    if _last is not None and moment - _last[0] < _LOOK_EVERY_S:
+        return _last[1]
+    place, chain_id = conf.deployment_path(), conf.chain_id()
     try:
         changed = os.stat(place).st_mtime_ns
     except OSError as error:
@@ -85,8 +88,14 @@ def deployment() -> Deployment:
             "deployment_missing", f"No deployment file at {place}: deploy the contracts first."
         ) from error
     loaded = _load(place, changed, chain_id)
-    _last = (moment, place, chain_id, loaded)
+    _last = (moment, loaded)
     return loaded
+
+
+@receiver(setting_changed)
+def _look_again(**_: Any) -> None:
+    global _last
+    _last = None
 
 
 @lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chain.addresses import to_checksum
+from chain.contracts import codec_load
 from chain.error_sentences import PANICS, SENTENCES, STATES
 from chain.models import Log
 from chain.rpc.errors import ContractReverted
@@ -112,12 +113,11 @@ def _span(seconds: int) -> str:
 
 def parameter_name(key: bytes) -> str:
     """The name under which a parameter key was defined on chain, like ``attest.ttl``."""
-    from chain.indexer.history import log_decode
-
     rows = Log.objects.filter(
         contract="NetworkParameters", event="ParameterDefined", canonical=True
     )
     for row in rows.iterator():
         if row.topics[32:64] == key:
-            return str(log_decode(row).args["name"])
+            _, args = codec_load(row.contract).event_decode([row.topics[:32], key], row.data)
+            return str(args["name"])
     return f"0x{key.hex()[:8]}…"

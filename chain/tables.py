@@ -1,5 +1,5 @@
-"""Many rows into one table: one writer, two ways. A few rows go by ``unnest``; many by binary
-COPY, through a temporary table where some of them may be there already.
+"""Many rows into one table: one writer, two ways. Rows that are new go by binary COPY. Where some
+may be there already, a few go by ``unnest``, and many by COPY through a temporary table.
 
 Django's ``bulk_create`` cannot use ``unnest`` for bytea columns, and takes many times as long as
 COPY from a few hundred rows on.
@@ -8,15 +8,17 @@ COPY from a few hundred rows on.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, LiteralString, NamedTuple
 
 from django.db import connection
 from django.db.models import Field, Model
-from psycopg import Binary, ServerCursor, sql
+from psycopg import Binary, Cursor, ServerCursor, sql
 from psycopg.types.string import BytesBinaryDumper
 
-#: Rows from which COPY is faster than unnest, temporary table included.
-COPY_FROM = 50
+from chain.pg_array import arrays_execute
+
+#: Rows from which COPY through a temporary table is faster than unnest.
+COPY_FROM = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,6 @@ class Table:
     name: str
     columns: tuple[str, ...]
     types: tuple[str, ...]
-
-    @property
-    def column_list(self) -> sql.Composable:
-        return sql.SQL(", ").join(map(sql.Identifier, self.columns))
 
 
 @lru_cache(maxsize=64)
@@ -70,7 +68,7 @@ def rows_insert(
     """Insert rows. Where one with the same ``unique`` columns is there, set ``update`` from the
     new one; with no ``update`` leave it as it is.
 
-    ``fresh`` promises that none of them is there, which spares the temporary table.
+    ``fresh`` promises that none of them is there, which is the fastest way for any number.
 
     Raises:
         django.db.IntegrityError: they are there, and ``unique`` does not say what then.
@@ -78,40 +76,68 @@ def rows_insert(
     if not rows:
         return
     table = table_of(model)
-    conflict = _conflict(unique, update)
+    say = _statements(table, tuple(unique), tuple(update))
     with connection.cursor() as cursor:
-        if len(rows) <= COPY_FROM:
-            _unnest(cursor, table, rows, conflict)
-        elif fresh or not unique:
-            _copy(cursor, table, sql.Identifier(table.name), rows)
+        if fresh or not unique:
+            _copy(cursor, table, say.copy, rows)
+        elif len(rows) <= COPY_FROM:
+            with connection.wrap_database_errors:
+                arrays_execute(connection.connection, say.unnest, rows, table.types)
         else:
-            _copy_through(cursor, table, rows, conflict)
+            cursor.execute(say.create)
+            _copy(cursor, table, say.fill, rows)
+            cursor.execute(say.merge)
+            # Not left to the commit: one transaction may write the same table twice.
+            cursor.execute(say.drop)
 
 
-def _conflict(unique: Sequence[str], update: Sequence[str]) -> sql.Composable:
+class _Statements(NamedTuple):
+    """What is said for one table: ``copy`` new rows, ``unnest`` a few, or ``create``, ``fill``,
+    ``merge`` and ``drop`` a temporary table."""
+
+    copy: str
+    unnest: str
+    create: str
+    fill: str
+    merge: str
+    drop: str
+
+
+# Once per table: to compose a statement of many columns takes longer than to run it on a few rows.
+@lru_cache(maxsize=128)
+def _statements(table: Table, unique: tuple[str, ...], update: tuple[str, ...]) -> _Statements:
+    names = {
+        "target": sql.Identifier(table.name),
+        "incoming": sql.Identifier(f"incoming_{table.name}"),
+        "columns": _names(table.columns),
+        "arrays": sql.SQL(", ").join(sql.SQL(f"%s::{kind}[]") for kind in table.types),
+        "conflict": _conflict(unique, update),
+    }
+    templates = _Statements(
+        copy="COPY {target} ({columns}) FROM STDIN (FORMAT BINARY)",
+        unnest="INSERT INTO {target} ({columns}) SELECT * FROM unnest({arrays}) {conflict}",
+        create="CREATE TEMPORARY TABLE {incoming} ON COMMIT DROP AS "
+        "SELECT {columns} FROM {target} WITH NO DATA",
+        fill="COPY {incoming} ({columns}) FROM STDIN (FORMAT BINARY)",
+        merge="INSERT INTO {target} ({columns}) SELECT * FROM {incoming} {conflict}",
+        drop="DROP TABLE {incoming}",
+    )
+    return _Statements(*[sql.SQL(text).format(**names).as_string() for text in templates])
+
+
+def _names(names: Iterable[str]) -> sql.Composable:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _conflict(unique: tuple[str, ...], update: tuple[str, ...]) -> sql.Composable:
     if not unique:
         return sql.SQL("")
-    target = sql.SQL(", ").join(map(sql.Identifier, unique))
-    if not update:
-        return sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(target)
     pairs = [sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in update]
-    return sql.SQL(" ON CONFLICT ({}) DO UPDATE SET {}").format(target, sql.SQL(", ").join(pairs))
+    action = sql.SQL("UPDATE SET ") + sql.SQL(", ").join(pairs) if pairs else sql.SQL("NOTHING")
+    return sql.SQL("ON CONFLICT ({}) DO {}").format(_names(unique), action)
 
 
-def _unnest(
-    cursor: Any, table: Table, rows: Sequence[tuple[Any, ...]], conflict: sql.Composable
-) -> None:
-    arrays = sql.SQL(", ").join(sql.SQL(f"%s::{kind}[]") for kind in table.types)
-    statement = sql.SQL("INSERT INTO {} ({}) SELECT * FROM unnest({}){}").format(
-        sql.Identifier(table.name), table.column_list, arrays, conflict
-    )
-    cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
-
-
-def _copy(
-    cursor: Any, table: Table, target: sql.Composable, rows: Iterable[tuple[Any, ...]]
-) -> None:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, table.column_list)
+def _copy(cursor: Any, table: Table, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
     # For bytea psycopg chooses the dumper of DB-API's Binary, which is Python; bytes have one in C.
     cursor.adapters.register_dumper(bytes, BytesBinaryDumper)
     with connection.wrap_database_errors, cursor.copy(statement) as copy:
@@ -121,23 +147,13 @@ def _copy(
             write(row)
 
 
-def _copy_through(
-    cursor: Any, table: Table, rows: Sequence[tuple[Any, ...]], conflict: sql.Composable
-) -> None:
-    target, source = sql.Identifier(table.name), sql.Identifier(f"incoming_{table.name}")
-    cursor.execute(
-        sql.SQL(
-            "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA"
-        ).format(source, table.column_list, target)
-    )
-    _copy(cursor, table, source, rows)
-    cursor.execute(
-        sql.SQL("INSERT INTO {} ({}) SELECT * FROM {}{}").format(
-            target, table.column_list, source, conflict
-        )
-    )
-    # Not left to the commit: one transaction may write the same table twice.
-    cursor.execute(sql.SQL("DROP TABLE {}").format(source))
+def rows_select(query: LiteralString, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a SELECT in PostgreSQL's binary form, its parameters beside it; Django's cursors
+    put them into its text and read text."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(query, params, binary=True)
+        return cursor.fetchall()
 
 
 def rows_iterate(query: str, *, size: int) -> Iterator[list[tuple[Any, ...]]]:

@@ -5,11 +5,9 @@ window but once, at the end of the leg, or with the first block of the hot lane 
 what a balance was in between nobody will ask.
 """
 
-import gc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from chain.indexer import writer
@@ -107,9 +105,8 @@ class Backfill:
         first = self._position.number
         with ThreadPoolExecutor(max_workers=FETCHERS, thread_name_prefix="backfill") as pool:
             try:
-                with gc_paused():
-                    for fetched, logs, is_last in self._windows(pool):
-                        self._commit(fetched, logs, is_last=is_last)
+                for fetched, logs, is_last in self._windows(pool):
+                    self._commit(fetched, logs, is_last=is_last)
             finally:
                 # On an error: what has not begun must not begin.
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -160,16 +157,3 @@ class Backfill:
         batch_commit(batch)
         self._reached("committed")
         self._position = Position(batch.end.number, batch.end.hash)
-
-
-@contextmanager
-def gc_paused() -> Iterator[None]:
-    """Without the cycle collector: a window makes a million objects and no cycle, and looking
-    through them again and again takes a fifth of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

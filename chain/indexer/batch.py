@@ -63,6 +63,7 @@ class Batch:
     blocks: Sequence[BlockHeader]
     logs: Logs = field(default_factory=Logs)
     touched: Touched = field(default_factory=dict)
+    #: All of them made at one block.
     reads: Sequence[StoredRead] = ()
     window_blocks: int | None = None
     complaint: str = ""

@@ -7,14 +7,13 @@ die anywhere and deliver twice.
 
 from weakref import WeakSet
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from chain import clock, conf
 from chain.indexer import writer
-from chain.indexer.batch import Batch, StoredRead, touched_union
+from chain.indexer.batch import Batch, touched_union
 from chain.indexer.planner import Position
 from chain.indexer.project import keys_recompute
-from chain.indexer.reads import ReadRequest
 from chain.models import Cursor
 from chain.rpc.client import RpcClient
 from chain.rpc.types import BlockHeader
@@ -99,23 +98,27 @@ def batch_commit(batch: Batch) -> int:
         CursorMoved: nothing was stored.
     """
     with transaction.atomic():
+        _flush_later()
         cursor = cursor_lock(batch.base, watch_digest=batch.watch_digest)
         if batch.ancestor is not None:
             branch_leave(batch)
         start = (batch.ancestor or batch.base).number
+        first_met = writer.first_met(batch)
         writer.blocks_write(batch.blocks)
-        writer.logs_write(batch.logs)
-        writer.reads_write(batch.reads)
+        writer.logs_write(batch.logs, first_met=first_met)
+        known = writer.reads_write(batch.reads, first_met=first_met)
         writer.touches_write(
             batch.touched,
             batch.logs.places,
             from_number=min(start + 1, batch.end.number),
             block=batch.end,
+            first_met=first_met,
         )
         count = 0
         if batch.settled:
-            requests = [_request(read) for read in batch.reads]
-            count = keys_recompute(batch.touched, block=batch.end, requests=requests)
+            count = keys_recompute(
+                batch.touched, block=batch.end, known=known, places=batch.logs.places
+            )
         cursor_move(
             cursor,
             to=batch.end,
@@ -126,6 +129,15 @@ def batch_commit(batch: Batch) -> int:
             error=batch.complaint,
         )
     return count
+
+
+def _flush_later() -> None:
+    """Let the commit not wait for the disk. A crash of PostgreSQL may then take back the last
+    moments of the index, whole batches with the cursor's move, and they are indexed again; what
+    other transactions built on them is never kept without them, since the log is flushed in order.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit TO off")
 
 
 def branch_leave(batch: Batch) -> None:
@@ -139,12 +151,12 @@ def branch_leave(batch: Batch) -> None:
     # those up to the ancestor are said again, as of the ancestor.
     writer.blocks_write([ancestor])
     writer.touches_write(
-        touched_union(batch.kept), batch.kept, from_number=batch.kept_from, block=ancestor
+        touched_union(batch.kept),
+        batch.kept,
+        from_number=batch.kept_from,
+        block=ancestor,
+        first_met=writer.FirstMet(),
     )
-
-
-def _request(read: StoredRead) -> ReadRequest:
-    return ReadRequest(read.address, read.calldata, read.calldata_hash, None)
 
 
 def cursor_move(

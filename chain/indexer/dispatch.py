@@ -26,14 +26,17 @@ class Route:
 
 
 class Dispatch:
-    """Routes of the logs of some contracts. ``contracts`` maps addresses to names of ABIs."""
+    """Routes of the logs of some contracts. ``contracts`` maps addresses to names of ABIs; stored
+    logs name theirs, and need none."""
 
     def __init__(
-        self, contracts: Mapping[bytes, str], projectors: Sequence[Projector] | None = None
+        self,
+        contracts: Mapping[bytes, str] | None = None,
+        projectors: Sequence[Projector] | None = None,
     ) -> None:
-        self._contracts = contracts
+        self._contracts = contracts or {}
         self._projectors = registered_projectors() if projectors is None else projectors
-        self._routes: dict[tuple[bytes, bytes], Route] = {}
+        self._routes: dict[tuple[str, bytes], Route] = {}
 
     def contract(self, address: bytes) -> str:
         """The name of the ABI that an emitter's logs are read by."""
@@ -45,12 +48,20 @@ class Dispatch:
         Raises:
             AbiUnknown: the ABI has no such event.
         """
+        return self.route_stored(self._contracts[address], topics)
+
+    def route_stored(self, contract: str, topics: Sequence[bytes]) -> Route:
+        """The route of a log that was stored as one of this ABI: its emitter may have left the
+        index, or not joined it yet.
+
+        Raises:
+            AbiUnknown: the ABI has no such event.
+        """
         if not topics:
             raise AbiUnknown("An anonymous log.")
-        place = (address, topics[0])
+        place = (contract, topics[0])
         route = self._routes.get(place)
         if route is None:
-            contract = self._contracts[address]
             route = self._routes[place] = self._build(contract, codec_load(contract), topics[0])
         return route
 

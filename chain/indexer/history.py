@@ -1,39 +1,59 @@
 """What a projector may know of a key: its canonical logs and reads."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-from django.db.models import F, QuerySet
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, LiteralString
 
 from chain import conf
 from chain.contracts import codec_load
 from chain.decoding import AbiInvalid
 from chain.indexer.reads import ReadRequest, read_request
-from chain.models import Block, ChainRead, KeyTouch, Log
+from chain.models import Block, ChainRead, KeyTouch
 from chain.projections import DecodedLog, LogPlace, Read
 from chain.rpc.types import BlockHeader
+from chain.tables import rows_select
 
 #: (address, keccak of calldata).
 ReadKey = tuple[bytes, bytes]
 #: (did not revert, returned bytes, block number).
 Answer = tuple[bool, bytes, int]
+#: The newest canonical answer to each read; None where it was never made.
+Answers = dict[ReadKey, Answer | None]
 
 
-def log_decode(row: Log) -> DecodedLog:
-    """Decode a stored log. Only call it for rows with an ``event``."""
-    topics = [row.topics[i : i + 32] for i in range(0, len(row.topics), 32)]
-    event, args = codec_load(row.contract).event_decode(topics, row.data)
+_LOG_COLUMNS: LiteralString = """
+log.chain_id, log.block_number, log.block_hash, log.block_timestamp, log.transaction_hash,
+log.log_index, log.address, log.contract, log.topics, log.data
+"""
+_BY_KEY = f"""
+SELECT item.key, log.id, {_LOG_COLUMNS}
+FROM chain_logkey AS item JOIN chain_log AS log ON log.id = item.log_id
+WHERE item.chain_id = %s AND item.projector = %s AND item.key = ANY(%s)
+    AND log.canonical AND log.event <> ''
+ORDER BY log.block_number, log.log_index
+"""  # noqa: S608 - our own columns
+_BETWEEN = f"""
+SELECT {_LOG_COLUMNS} FROM chain_log AS log
+WHERE log.chain_id = %s AND log.block_number BETWEEN %s AND %s
+    AND log.canonical AND log.event <> ''
+ORDER BY log.block_number, log.log_index
+"""  # noqa: S608 - our own columns
+_PLACES = """
+SELECT item.key, newest.* FROM unnest(%s::varchar[]) AS item (key), LATERAL (
+    SELECT log_number, log_index, log_timestamp FROM chain_keytouch
+    WHERE chain_id = %s AND projector = %s AND key = item.key
+        AND canonical AND log_number IS NOT NULL
+    ORDER BY block_number DESC LIMIT 1
+) AS newest
+"""
+
+
+def _log_decode(columns: Sequence[Any]) -> DecodedLog:
+    *place, address, contract, topics, data = columns
+    words = [topics[i : i + 32] for i in range(0, len(topics), 32)]
+    event, args = codec_load(contract).event_decode(words, data)
+    chain_id, number, block_hash, timestamp, tx, index = place
     return DecodedLog(
-        chain_id=row.chain_id,
-        block_number=row.block_number,
-        block_hash=row.block_hash,
-        block_timestamp=row.block_timestamp,
-        transaction_hash=row.transaction_hash,
-        log_index=row.log_index,
-        address=row.address,
-        contract=row.contract,
-        event=event,
-        args=args,
+        chain_id, number, block_hash, timestamp, tx, index, address, contract, event, args
     )
 
 
@@ -50,7 +70,7 @@ class History:
         projector: str,
         key: str,
         batch_logs: Mapping[str, list[DecodedLog]] | None = None,
-        known_reads: dict[ReadKey, Answer | None] | None = None,
+        known_reads: Answers | None = None,
         last_log: LogPlace | None = None,
         block: BlockHeader | None = None,
     ) -> None:
@@ -86,11 +106,12 @@ class History:
 
     def read_at(self, read: Read) -> tuple[Any, int] | None:
         """The newest canonical answer and the number of the block it was read at."""
-        answer = self._answer(read_request(read))
+        request = read_request(read)
+        answer = self._answer(request)
         if answer is None or not answer[0]:
             return None
         try:
-            return read_request(read).decode(answer[1]), answer[2]
+            return request.decode(answer[1]), answer[2]
         except AbiInvalid:
             # Nothing lived at that address yet: a call to no code answers with no bytes.
             return None
@@ -100,9 +121,9 @@ class History:
         return self._answer(read_request(read)) is not None
 
     def _answer(self, request: ReadRequest) -> Answer | None:
-        place = (request.address, request.calldata_hash)
+        place = request.read_key
         if place not in self._reads:
-            self._reads.update(reads_newest([request]))
+            self._reads.update(reads_newest([place]))
         return self._reads[place]
 
     @property
@@ -129,45 +150,26 @@ class History:
         return BlockHeader(row.number, row.hash, row.timestamp, row.parent_hash)
 
 
-def canonical_logs(chain_id: int) -> QuerySet[Log]:
-    """Decoded, canonical logs of a chain."""
-    return Log.objects.filter(chain_id=chain_id, canonical=True).exclude(event="")
-
-
 def logs_by_key(*, projector: str, keys: Iterable[str]) -> dict[str, list[DecodedLog]]:
     """Canonical logs of many keys in one query, each list in chain order."""
-    rows = (
-        canonical_logs(conf.chain_id())
-        .filter(keys__projector=projector, keys__key__in=list(keys))
-        .annotate(touched_key=F("keys__key"))
-        .order_by("block_number", "log_index")
-    )
     found: dict[str, list[DecodedLog]] = {}
     decoded: dict[int, DecodedLog] = {}
-    for row in rows:
-        log = decoded.get(row.pk) or decoded.setdefault(row.pk, log_decode(row))
-        found.setdefault(row.touched_key, []).append(log)
+    for key, pk, *columns in rows_select(_BY_KEY, [conf.chain_id(), projector, list(keys)]):
+        log = decoded.get(pk) or decoded.setdefault(pk, _log_decode(columns))
+        found.setdefault(key, []).append(log)
     return found
+
+
+def logs_between(first: int, last: int) -> Iterator[tuple[bytes, DecodedLog]]:
+    """Canonical logs of some blocks in chain order, each with its first topic."""
+    for columns in rows_select(_BETWEEN, [conf.chain_id(), first, last]):
+        yield columns[8][:32], _log_decode(columns)
 
 
 def places_newest(*, projector: str, keys: Sequence[str]) -> dict[str, LogPlace]:
     """Where the newest canonical log stands that touched each key; absent where none did."""
-    rows = (
-        KeyTouch.objects.filter(
-            chain_id=conf.chain_id(),
-            projector=projector,
-            key__in=keys,
-            canonical=True,
-            log_number__isnull=False,
-        )
-        .order_by("key", "-block_number")
-        .distinct("key")
-    )
-    columns = rows.values_list("key", "log_number", "log_index", "log_timestamp")
-    return {
-        key: LogPlace(number or 0, index or 0, timestamp or 0)
-        for key, number, index, timestamp in columns
-    }
+    rows = rows_select(_PLACES, [list(keys), conf.chain_id(), projector])
+    return {key: LogPlace(*place) for key, *place in rows}
 
 
 def touches_newest(*, projector: str, keys: Sequence[str]) -> dict[str, BlockHeader]:
@@ -189,11 +191,9 @@ def touches_newest(*, projector: str, keys: Sequence[str]) -> dict[str, BlockHea
     return {key: blocks[number] for key, number in numbers.items() if number in blocks}
 
 
-def reads_newest(requests: Sequence[ReadRequest]) -> dict[ReadKey, Answer | None]:
-    """The newest canonical answer to each request, in one query; None where never made."""
-    found: dict[ReadKey, Answer | None] = {
-        (request.address, request.calldata_hash): None for request in requests
-    }
+def reads_newest(reads: Iterable[ReadKey]) -> Answers:
+    """The newest canonical answer to each read, in one query."""
+    found: Answers = dict.fromkeys(reads)
     if not found:
         return found
     rows = (

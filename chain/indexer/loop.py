@@ -14,6 +14,7 @@ from chain.deployment import deployment
 from chain.indexer import fetch, planner, writer
 from chain.indexer.backfill import Backfill
 from chain.indexer.commit import CursorMoved, batch_commit, chain_check, cursor_start
+from chain.indexer.gc_pause import gc_paused
 from chain.indexer.join import join_step
 from chain.indexer.reorg import reorg_handle
 from chain.models import Block, Cursor
@@ -75,7 +76,8 @@ class Indexer:
             return Step(Outcome.HALTED)
         watch_refresh(bytes(cursor.watch_digest))
         try:
-            return self._step(cursor)
+            with gc_paused():
+                return self._step(cursor)
         except CursorMoved:
             return Step(Outcome.CONTENDED)
         except Inconsistent as error:

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from chain.indexer.batch import Touched
+from chain.indexer.batch import Places, Touched
 from chain.indexer.history import (
-    Answer,
+    Answers,
     History,
-    ReadKey,
     logs_by_key,
     places_newest,
     reads_newest,
     touches_newest,
 )
-from chain.indexer.reads import ReadRequest, requests_of
+from chain.indexer.reads import requests_of
 from chain.projections import LogPlace, Projector, registered_projectors
 from chain.rpc.types import BlockHeader
 
@@ -20,15 +19,13 @@ from chain.rpc.types import BlockHeader
 KEYS_CHUNK = 500
 
 
-def keys_recompute(
-    touched: Touched, *, block: BlockHeader, requests: Sequence[ReadRequest] = ()
-) -> int:
+def keys_recompute(touched: Touched, *, block: BlockHeader, known: Answers, places: Places) -> int:
     """Recompute all touched keys as of ``block``; return how many. Call it inside the committing
     transaction.
 
-    ``requests`` are the reads most likely asked for; their newest answers load in one query.
+    ``known`` are the answers most likely asked for, ``places`` the newest logs of some keys: what
+    the caller has at hand need not be looked up.
     """
-    known = reads_newest(requests)
     count = 0
     for projector in registered_projectors():
         keys = touched.get(projector.name, [])
@@ -37,12 +34,21 @@ def keys_recompute(
                 projector,
                 chunk,
                 blocks=dict.fromkeys(chunk, block),
-                places=places_newest(projector=projector.name, keys=chunk),
+                places=_places(projector, chunk, places.get(projector.name, {})),
                 known=known,
             )
             projector.recompute_many(histories)
         count += len(keys)
     return count
+
+
+def _places(
+    projector: Projector, keys: Sequence[str], known: Mapping[str, LogPlace]
+) -> Mapping[str, LogPlace]:
+    unknown = [key for key in keys if key not in known]
+    if not unknown:
+        return known
+    return {**places_newest(projector=projector.name, keys=unknown), **known}
 
 
 def projector_rebuild(
@@ -54,7 +60,7 @@ def projector_rebuild(
     """Recompute keys of one projector as of the blocks that touched them last. ``at`` is the
     newest block of all, for choosing which reads to load."""
     for chunk in _chunks(keys):
-        known = reads_newest(requests_of(projector, chunk, at))
+        known = reads_newest(request.read_key for request in requests_of(projector, chunk, at))
         histories = histories_load(
             projector,
             chunk,
@@ -71,7 +77,7 @@ def histories_load(
     *,
     blocks: Mapping[str, BlockHeader],
     places: Mapping[str, LogPlace],
-    known: dict[ReadKey, Answer | None],
+    known: Answers,
 ) -> dict[str, History]:
     """Histories of some keys, their logs loaded in one query."""
     logs = logs_by_key(projector=projector.name, keys=keys)

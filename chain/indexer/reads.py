@@ -22,6 +22,11 @@ class ReadRequest:
     calldata_hash: bytes
     codec: FunctionCodec | None
 
+    @property
+    def read_key(self) -> tuple[bytes, bytes]:
+        """What names the read: address and hash of the calldata."""
+        return self.address, self.calldata_hash
+
     def decode(self, value: bytes) -> Any:
         """The stored bytes as the function's return value; a balance in wei.
 

@@ -8,9 +8,9 @@ from django.db import connection, transaction
 from chain import conf
 from chain.decoding import AbiError
 from chain.indexer import writer
-from chain.indexer.backfill import gc_paused
 from chain.indexer.batch import Logs, Places, log_route
 from chain.indexer.dispatch import Dispatch
+from chain.indexer.gc_pause import gc_paused
 from chain.indexer.project import projector_rebuild
 from chain.models import Block, Cursor, KeyTouch, Log, LogKey
 from chain.projections import DecodedLog, Projector, RowProjector, registered_projectors
@@ -74,7 +74,7 @@ class _Replay:
     def __init__(self, projectors: Sequence[Projector]) -> None:
         self._chain_id = conf.chain_id()
         self._projectors = projectors
-        self._dispatch: dict[str, Dispatch] = {}
+        self._dispatch = Dispatch(projectors=projectors)
         self._places: Places = {}
         self._rows: dict[str, int] = {}
 
@@ -102,11 +102,8 @@ class _Replay:
         pk, number, block_hash, timestamp, tx, index, address, topics, data = row[:9]
         contract, event, reason = row[9:12]
         words = [topics[i : i + 32] for i in range(0, len(topics), 32)]
-        dispatch = self._dispatch.get(contract)
-        if dispatch is None:
-            dispatch = self._dispatch[contract] = Dispatch(_Any(contract), self._projectors)
         try:
-            route = dispatch.route(address, words)
+            route = self._dispatch.route_stored(contract, words)
             args = route.codec.decode(words, data)
         except AbiError as error:
             self._note(pk, ("", f"{error.code}: {error.detail}"), (event, reason))
@@ -139,17 +136,6 @@ class _Replay:
         at = BlockHeader(row.number, bytes(row.hash), row.timestamp, bytes(row.parent_hash))
         projector_rebuild(projector, keys, places, at)
         return len(keys)
-
-
-class _Any(dict[bytes, str]):
-    """Every address emits by one ABI: the stored row says which."""
-
-    def __init__(self, contract: str) -> None:
-        super().__init__()
-        self._contract = contract
-
-    def __missing__(self, address: bytes) -> str:
-        return self._contract
 
 
 def _keys_touched(chain_id: int, projector: str) -> list[str]:

@@ -23,7 +23,7 @@ from chain.indexer.batch import (
 from chain.indexer.commit import batch_commit, cursor_lock
 from chain.indexer.dispatch import Dispatch
 from chain.indexer.fetch import batch_of_blocks
-from chain.indexer.history import canonical_logs, log_decode
+from chain.indexer.history import logs_between
 from chain.indexer.planner import HOT_BATCH_MAX, Observation, Position, chained
 from chain.models import Block, Cursor, KeyTouch, ReorgEvent
 from chain.rpc.client import RpcClient
@@ -31,8 +31,9 @@ from chain.rpc.errors import StateUnavailable
 from chain.rpc.types import BlockHeader
 from chain.watch import watch_first_block, watch_refresh
 
-#: Headers compared in one exchange while walking back.
-_STEP = 32
+#: Headers compared in the first exchange while walking back, how much more in each further one,
+#: and at most: most reorganisations take one block.
+_STEP, _STEP_GROWTH, _STEP_MAX = 2, 8, 128
 
 
 def ancestor_find(client: RpcClient, *, below: int, lowest: int) -> BlockHeader | None:
@@ -42,17 +43,14 @@ def ancestor_find(client: RpcClient, *, below: int, lowest: int) -> BlockHeader 
     Raises:
         RpcError
     """
-    rows = list(
-        Block.objects.filter(
-            chain_id=conf.chain_id(), canonical=True, number__lte=below, number__gte=lowest
-        ).order_by("-number")
-    )
-    for start in range(0, len(rows), _STEP):
-        part = rows[start : start + _STEP]
-        headers = client.headers([row.number for row in part])
-        for row, header in zip(part, headers, strict=True):
+    stored = Block.objects.filter(chain_id=conf.chain_id(), canonical=True, number__gte=lowest)
+    step = _STEP
+    while rows := list(stored.filter(number__lte=below).order_by("-number")[:step]):
+        headers = client.headers([row.number for row in rows])
+        for row, header in zip(rows, headers, strict=True):
             if header is not None and header.hash == row.hash:
                 return header
+        below, step = rows[-1].number - 1, min(step * _STEP_GROWTH, _STEP_MAX)
     return None
 
 
@@ -128,14 +126,9 @@ def kept_places(number: int) -> tuple[int, Places]:
     start = straddling.aggregate(start=Min("from_number"))["start"]
     if start is None:
         return number, {}
-    rows = canonical_logs(conf.chain_id()).filter(block_number__gte=start, block_number__lte=number)
-    found, contracts = Logs(), dict[bytes, str]()
-    dispatch = Dispatch(contracts)
-    for row in rows.order_by("block_number", "log_index").iterator():
-        # By what it was stored as: its contract may have left the index, or not joined it yet.
-        contracts[bytes(row.address)] = row.contract
-        log = log_decode(row)
-        log_route(found, dispatch.route(row.address, [row.topics[:32]]), log)
+    found, dispatch = Logs(), Dispatch()
+    for topic0, log in logs_between(start, number):
+        log_route(found, dispatch.route_stored(log.contract, [topic0]), log)
     return int(start), found.places
 
 

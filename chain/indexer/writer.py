@@ -1,16 +1,18 @@
 """Writes what a batch holds. Raw rows are added and marked, never changed, never deleted."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from chain import conf
-from chain.indexer.batch import Logs, Places, StoredRead, Touched
+from chain.indexer.batch import Batch, Logs, Places, StoredRead, Touched
+from chain.indexer.history import Answers, reads_newest
 from chain.models import Block, ChainRead, Cursor, KeyTouch, Log
 from chain.projections import RowProjector, registered_projectors
 from chain.rpc.types import BlockHeader
-from chain.tables import COPY_FROM, rows_insert
+from chain.tables import rows_insert, rows_select
 
 _KEYS_INSERT = """
 INSERT INTO chain_logkey (chain_id, projector, key, log_id)
@@ -20,6 +22,15 @@ FROM unnest(%s::varchar[], %s::varchar[], %s::bigint[], %s::integer[], %s::bytea
 JOIN chain_log AS log ON log.chain_id = %s AND log.block_number = item.block_number
     AND log.log_index = item.log_index AND log.block_hash = item.block_hash
 ON CONFLICT DO NOTHING
+"""
+_FIRST_MET = """
+SELECT
+    NOT EXISTS (SELECT FROM chain_log WHERE chain_id = %s
+        AND block_number BETWEEN %s AND %s AND block_hash = ANY(%s)),
+    NOT EXISTS (SELECT FROM chain_keytouch
+        WHERE chain_id = %s AND block_number = %s AND block_hash = %s),
+    NOT EXISTS (SELECT FROM chain_chainread
+        WHERE chain_id = %s AND block_number = %s AND block_hash = %s)
 """
 
 
@@ -33,28 +44,48 @@ def blocks_write(blocks: Iterable[BlockHeader]) -> None:
     rows_insert(Block, rows, unique=("chain_id", "hash"), update=("canonical",))
 
 
-def logs_write(logs: Logs) -> None:
+class FirstMet(NamedTuple):
+    """Of which kinds nothing is stored of some blocks, so that their rows need not be merged."""
+
+    logs: bool = False
+    touches: bool = False
+    reads: bool = False
+
+
+def first_met(batch: Batch) -> FirstMet:
+    """What is new of a batch's blocks. A block that was left and is met again has its rows
+    already, marked as no longer canonical."""
+    blocks = batch.blocks or (batch.end,)
+    read = batch.reads[0] if batch.reads else None
+    return FirstMet(
+        *rows_select(
+            _FIRST_MET,
+            [
+                *(conf.chain_id(), blocks[0].number, batch.end.number),
+                [block.hash for block in blocks],
+                *(conf.chain_id(), batch.end.number, batch.end.hash),
+                *(conf.chain_id(), read and read.block_number, read and read.block_hash),
+            ],
+        )[0]
+    )
+
+
+def logs_write(logs: Logs, *, first_met: FirstMet) -> None:
     """Store raw logs as canonical, the keys whose history they belong to, and the rows that row
     projectors make of them."""
     if not logs.rows:
         return
-    chain_id = conf.chain_id()
-    numbers = [row[1] for row in (logs.rows[0], logs.rows[-1])]
-    # A block left and met again has its logs already, marked as no longer canonical.
-    known = Log.objects.filter(
-        chain_id=chain_id, block_number__gte=numbers[0], block_number__lte=numbers[1]
-    )
     rows_insert(
         Log,
         logs.rows,
         unique=("chain_id", "block_number", "log_index", "block_hash"),
         update=("canonical",),
-        fresh=len(logs.rows) > COPY_FROM and not known.exists(),
+        fresh=first_met.logs,
     )
     if logs.keys:
         with connection.cursor() as cursor:
             columns = [list(column) for column in zip(*logs.keys, strict=True)]
-            cursor.execute(_KEYS_INSERT, [*columns, chain_id])
+            cursor.execute(_KEYS_INSERT, [*columns, conf.chain_id()])
     rows_project(logs.projected)
 
 
@@ -66,7 +97,12 @@ def rows_project(projected: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
 
 
 def touches_write(
-    touched: Mapping[str, Iterable[str]], places: Places, *, from_number: int, block: BlockHeader
+    touched: Mapping[str, Iterable[str]],
+    places: Places,
+    *,
+    from_number: int,
+    block: BlockHeader,
+    first_met: FirstMet,
 ) -> None:
     """Store that these keys were touched in ``from_number``..``block``, and by which newest log."""
     chain_id = conf.chain_id()
@@ -80,18 +116,18 @@ def touches_write(
         for projector, keys in touched.items()
         for key in keys
     ]
-    known = KeyTouch.objects.filter(chain_id=chain_id, block_number=block.number)
     rows_insert(
         KeyTouch,
         rows,
         unique=("chain_id", "projector", "key", "block_number", "block_hash"),
         update=("canonical",),
-        fresh=len(rows) > COPY_FROM and not known.exists(),
+        fresh=first_met.touches,
     )
 
 
-def reads_write(reads: Sequence[StoredRead]) -> None:
-    """Store reads as canonical. The same read at the same block has the same answer."""
+def reads_write(reads: Sequence[StoredRead], *, first_met: FirstMet) -> Answers:
+    """Store reads as canonical, and return their answers as they are stored: where a read was made
+    at the same block before, that one stays."""
     chain_id = conf.chain_id()
     rows = [
         (
@@ -112,7 +148,14 @@ def reads_write(reads: Sequence[StoredRead]) -> None:
         rows,
         unique=("chain_id", "address", "calldata_hash", "block_hash"),
         update=("canonical",),
+        fresh=first_met.reads,
     )
+    if first_met.reads:
+        return {
+            (read.address, read.calldata_hash): (read.ok, read.value, read.block_number)
+            for read in reads
+        }
+    return reads_newest([(read.address, read.calldata_hash) for read in reads])
 
 
 def rows_orphan(*, above: int) -> None:

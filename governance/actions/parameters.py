@@ -34,7 +34,7 @@ def parameter_infos() -> dict[bytes, ParameterInfo]:
             unit=row.unit,
             is_numeric=str(row.kind).upper() != "BYTES32",
         )
-        for row in Parameter.objects.all()
+        for row in Parameter.objects.only("key", "name", "kind")
     }
 
 

@@ -290,7 +290,7 @@ def _numbers_give(
 ) -> None:
     """Keep the number of a proposal that stands where it stood; those that moved go to the end,
     until ``numbers_restore``."""
-    last = Proposal.objects.aggregate(last=Max("number"))["last"] or 0
+    last = (Proposal.objects.aggregate(last=Max("number"))["last"] or 0) if moved else 0
     new = {row.proposal_id: last + place for place, row in enumerate(moved, start=1)}
     for row in proposals:
         row.number = new.get(row.proposal_id) or known[row.proposal_id].number
