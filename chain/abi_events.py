@@ -1,15 +1,15 @@
 """Slicers of events: one function per event, written out once from its ABI. No Django.
 
-Logs come by the hundred thousand, and most arguments are one word at a place known beforehand. So
-the function has a line per argument instead of a call; arguments of other types are read by
-``chain.abi_values``. What a line refuses, the reader of that type refuses too: a property test
-holds both equal to eth_abi.
+Logs come by the hundred thousand, and most arguments are one word at a place known beforehand, or
+one text. So the function has lines per argument instead of a call; arguments of other types are
+read by ``chain.abi_values``. What a line refuses, the reader of that type refuses too: a property
+test holds both equal to eth_abi.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chain.abi_values import AbiInvalid, Reader
+from chain.abi_values import AbiInvalid, Reader, text_from_bytes
 
 EventReader = Callable[[Sequence[bytes], bytes], dict[str, Any]]
 
@@ -30,6 +30,7 @@ def event_reader(
         "AbiInvalid": AbiInvalid,
         "event": event,
         "number": int.from_bytes,
+        "text": text_from_bytes,
         "zeros": bytes(32),
     }
     count = len(indexed) + 1
@@ -59,7 +60,7 @@ def event_reader(
 
 
 def _lines(variable: str, kind: str, word: str, call: str) -> list[str]:
-    """Lines that read one word as ``kind`` into a variable; a call for what takes more."""
+    """Lines that read ``kind``, whose head is ``word``, into a variable; a call for other types."""
     if kind == "address":
         return [
             f"word = {word}",
@@ -76,4 +77,18 @@ def _lines(variable: str, kind: str, word: str, call: str) -> list[str]:
         return [f"{variable} = number({word}, 'big')", *(check if bits < 256 else [])]
     if kind == "bytes32":
         return [f"{variable} = {word}"]
+    if kind in {"string", "bytes"}:
+        value = "data[start:end]"
+        return [
+            f"start = number({word}, 'big') + 32",
+            "if start > len(data):",
+            "    raise AbiInvalid('An offset outside the data.')",
+            "size = number(data[start - 32:start], 'big')",
+            "end, rest = start + size, -size % 32",
+            "if end > len(data):",
+            "    raise AbiInvalid('A length beyond the data.')",
+            "if rest and data[end:end + rest] != zeros[:rest]:",
+            "    raise AbiInvalid('Padding that is missing or not zero.')",
+            f"{variable} = {f'text({value})' if kind == 'string' else value}",
+        ]
     return [f"{variable} = {call}"]

@@ -24,7 +24,7 @@ from chain.watch import watch_current
 
 #: Windows fetched at the same time, and held ready at most.
 FETCHERS = 2
-AHEAD = 3
+AHEAD = 4
 #: Windows committed before keys are recomputed and the indexer looks at the chain again: the pages
 #: of a service that has years to catch up with show something meanwhile.
 WINDOWS_MAX = 32

@@ -147,12 +147,12 @@ def log_route(found: Logs, route: Route, log: DecodedLog) -> None:
         places = found.places.get(projector)
         if places is None:
             places = found.places[projector] = {}
-        for key in keys_of(log):
-            if kept and places.get(key) is not place:
-                found.keys.append((projector, key, place[0], place[1], log.block_hash))
-            places[key] = place
-        if kept:
+        keys = keys_of(log)
+        if kept and (keys := list(dict.fromkeys(keys))):
             found.kept.append((projector, log))
+            found.keys += [(projector, key, place[0], place[1], log.block_hash) for key in keys]
+        for key in keys:
+            places[key] = place
 
 
 def touched_collect(touched: Touched, end: BlockHeader) -> Touched:

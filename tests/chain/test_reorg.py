@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from chain.indexer import writer
+from chain.indexer import fetch, writer
 from chain.indexer.loop import Indexer, Outcome, index_until_head
 from chain.indexer.rebuild import projections_rebuild
 from chain.models import Block, ChainRead, Cursor, KeyTouch, Log, LogKey, ReorgEvent
@@ -184,6 +184,29 @@ def test_a_block_taken_back_after_being_left_keeps_its_rows(
     row.refresh_from_db()
     assert row.canonical
     assert (Log.objects.count(), LogKey.objects.count(), canonical_digest()) == before
+
+
+def test_a_block_met_again_is_judged_by_the_answers_stored_of_it(
+    holders: HolderProjector,
+    treasurer: Wallet,
+    client: RpcClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that a rebuild, which has only what is stored, gives the same."""
+    pay(treasurer, ADA)
+    index_until_head()
+    row = Block.objects.order_by("-number").first()
+    assert row is not None
+    before = canonical_digest(), HolderRow.objects.get(address=ADA.hex()).balance_wei
+    writer.rows_orphan(above=row.number - 1)
+    parent = Block.objects.get(number=row.number - 1)
+    Cursor.objects.update(number=parent.number, hash=parent.hash)
+    # The node now lies about the balance after that very block.
+    monkeypatch.setattr(
+        fetch, "multicall", lambda client, calls, at: [(True, bytes(32))] * len(calls)
+    )
+    index_until_head()
+    assert (canonical_digest(), HolderRow.objects.get(address=ADA.hex()).balance_wei) == before
 
 
 def deep_reorg(treasurer: Wallet, rpc: Any, settings: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 
-from chain.models import Block, Log
-from chain.tables import COPY_FROM, row_of, rows_insert, rows_iterate, table_of
+from chain.models import Block, KeyTouch, Log
+from chain.tables import COPY_FROM, row_of, rows_insert, rows_iterate, rows_select, table_of
 from governance.models import Proposal, Vote
 
 pytestmark = pytest.mark.django_db
@@ -75,14 +75,17 @@ def test_nothing_is_no_statement(django_assert_num_queries: Any) -> None:
 
 
 @pytest.mark.parametrize("count", SIZES)
+@pytest.mark.parametrize("unique", [(), ("block_number", "log_index")])
 @pytest.mark.parametrize("weight_wei", [0, 1, 9999, 10**18, 2**256 - 1])
-def test_amounts_text_and_times_survive_both_ways(count: int, weight_wei: int) -> None:
+def test_amounts_text_and_times_survive_every_way(
+    count: int, unique: tuple[str, ...], weight_wei: int
+) -> None:
     from django.utils.timezone import now
 
     moment = now()
     row = (2**256 - 1, b"\x01" * 20, 255, weight_wei, 0, 0, weight_wei, "é\u2028\U0001f680", b"\0")
     rows = [(*row, 7, index, b"\x02" * 32, moment) for index in range(count)]
-    rows_insert(Vote, rows)
+    rows_insert(Vote, rows, unique=unique)
     vote = Vote.objects.order_by("log_index").last()
     assert vote is not None
     assert (vote.proposal_id, vote.weight_wei, vote.abstain_wei) == (
@@ -91,6 +94,30 @@ def test_amounts_text_and_times_survive_both_ways(count: int, weight_wei: int) -
         weight_wei,
     )
     assert (vote.reason, bytes(vote.params), vote.voted_at) == (row[7], b"\0", moment)
+
+
+@pytest.mark.parametrize("count", SIZES)
+@pytest.mark.parametrize("fresh", [True, False])
+def test_what_is_not_there_is_null(count: int, fresh: bool) -> None:
+    place = ("chain_id", "projector", "key", "block_number", "block_hash")
+    numbers = [None if index % 3 else index for index in range(count)]
+    rows = [
+        (1, "p", f"{index:04}", 0, 5, bytes(32), number, None, number, True)
+        for index, number in enumerate(numbers)
+    ]
+    rows_insert(KeyTouch, rows, unique=place, fresh=fresh)
+    touches = KeyTouch.objects.order_by("key")
+    assert list(touches.values_list("log_number", flat=True)) == numbers
+    assert not touches.exclude(log_index=None).exists()
+
+
+def test_parameters_beside_a_query_are_not_part_of_it() -> None:
+    rows_insert(Block, blocks(3))
+    hashes = [number.to_bytes(32, "big") for number in (1, 2)]
+    query = "SELECT number FROM chain_block WHERE hash = ANY(%s) AND number <> %s"
+    assert rows_select(query, [hashes, 2]) == [(1,)]
+    with pytest.raises(DataError), transaction.atomic():
+        rows_select("SELECT %s::bigint", ["1; DROP TABLE chain_block"])
 
 
 def test_an_automatic_key_is_no_column_and_a_natural_one_is() -> None:
