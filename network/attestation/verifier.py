@@ -1,8 +1,8 @@
 """The verifier: evidence and policy in, one appraisal out. Pure, and the same for the same input.
 
-NVIDIA's own Python verifier accepts ``[good, bad]`` because a later device may overwrite an earlier
-failure. Here every device is judged alone, with settings that cannot change, and the node's result
-starts as "no" and becomes "yes" only when all of them and the node-level checks say so.
+Every device is judged alone, with settings that cannot change, so that no device's result can hide
+or overwrite another's. The node's result starts as "no" and becomes "yes" only when all of them and
+the node-level checks say so.
 """
 
 from __future__ import annotations
