@@ -19,7 +19,7 @@ from typing import Any
 import eth_abi
 
 from chain.contracts import codec_load
-from chain.rpc.types import parse_log
+from chain.rpc.log_page import logs_parse
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS_PER_BLOCK = 50
@@ -85,7 +85,7 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
     """Decode the same logs both ways; they must agree."""
     logs = logs_make(count)
     codec, event = codec_load("AlthingGovernor"), web3_event()
-    raw = [parse_log(log) for log in logs]
+    raw = logs_parse(logs)
     formatted = [web3_receipt(log) for log in logs]
     for mine, web3 in zip(raw, formatted, strict=True):
         args = dict(event.process_log(web3)["args"])

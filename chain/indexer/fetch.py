@@ -25,7 +25,8 @@ from chain.rpc.client import Call, RpcClient
 from chain.rpc.errors import Inconsistent, Permanent, RpcError, StateUnavailable
 from chain.rpc.multicall import multicall
 from chain.rpc.proof import blocks_logs_proven
-from chain.rpc.types import BlockHeader, RawLog, parse_receipt
+from chain.rpc.receipts import parse_receipt
+from chain.rpc.types import BlockHeader, RawLog
 from chain.rpc.validation import bloom_may_hold_any, check_block_logs
 from chain.watch import watch_current
 

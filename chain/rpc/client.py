@@ -10,6 +10,7 @@ from chain.rpc.exchange import BATCH_MAX, Call, Exchanger
 from chain.rpc.header_hash import HeaderTrust
 from chain.rpc.log_page import logs_check, logs_read
 from chain.rpc.pool import ProviderPool
+from chain.rpc.receipts import parse_receipt
 from chain.rpc.transport import Transport
 from chain.rpc.types import (
     BlockHeader,
@@ -18,7 +19,6 @@ from chain.rpc.types import (
     hex_bytes,
     hex_int,
     parse_header,
-    parse_receipt,
 )
 from chain.rpc.validation import check_block_logs, check_header
 

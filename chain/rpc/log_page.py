@@ -1,4 +1,4 @@
-"""A page of logs, from JSON to ``RawLog``: the one answer that comes by the hundred megabytes.
+"""Logs, from JSON to ``RawLog``: the one answer that comes by the hundred megabytes.
 
 msgspec parses it straight into structs, so that no dictionary is made per log; the rest is hex to
 bytes. Imports no Django.
@@ -63,6 +63,18 @@ def logs_read(body: bytes, number: int) -> list[RawLog] | None:
         raise Inconsistent(f"eth_getLogs gave no list of mined logs: {error}"[:500]) from error
 
 
+def logs_parse(source: Any) -> list[RawLog]:
+    """Read logs that are parsed JSON already: those of a receipt.
+
+    Raises:
+        Inconsistent: it is no list of mined logs.
+    """
+    try:
+        return _raw_logs(msgspec.convert(source, list[_LogJson]))
+    except (msgspec.ValidationError, ValueError) as error:
+        raise Inconsistent(f"It is no list of mined logs: {error}"[:500]) from error
+
+
 def _raw_logs(items: Sequence[_LogJson]) -> list[RawLog]:
     """Hex to bytes. The hashes and the address of a log are mostly those of the log before, whose
     bytes are then taken as they are."""
@@ -86,13 +98,16 @@ def _raw_logs(items: Sequence[_LogJson]) -> list[RawLog]:
             raise ValueError(f"the topics of log {item.log_index} are not words")
         if item.removed:
             raise ValueError(f"log {item.log_index} is marked as removed by a reorganisation")
+        transaction_index, log_index = int(item.transaction_index, 16), int(item.log_index, 16)
+        if number < 0 or transaction_index < 0 or log_index < 0:
+            raise ValueError(f"a negative place of log {item.log_index}")
         logs.append(
             RawLog(
                 number,
                 block_hash,
                 transaction_hash,
-                int(item.transaction_index, 16),
-                int(item.log_index, 16),
+                transaction_index,
+                log_index,
                 address,
                 topics,
                 fromhex(item.data[2:]),

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.rpc.errors import Inconsistent
+from chain.rpc.log_page import logs_parse
 from chain.rpc.rlp_trie import ordered_root, rlp_bytes, rlp_int, rlp_list
-from chain.rpc.types import BlockHeader, RawLog, hex_bytes, hex_int, parse_log
+from chain.rpc.types import BlockHeader, RawLog, hex_bytes, hex_int
 
 #: EIP-2718 types whose receipt is [status, cumulative gas, bloom, logs].
 _PLAIN_TYPES = frozenset(range(5))
@@ -92,9 +93,7 @@ def _places_check(header: BlockHeader, receipts: Sequence[Mapping[str, Any]]) ->
             or (hashes is not None and hex_bytes(hashes[index], 32) != transaction_hash)
         ):
             raise Inconsistent(f"Receipt {index} is not of block {header.number}'s transaction.")
-        if not isinstance(receipt.get("logs"), list):
-            raise Inconsistent("A receipt's logs are a list.")
-        parts.append([parse_log(log) for log in receipt["logs"]])
+        parts.append(logs_parse(receipt.get("logs")))
         for log in parts[-1]:
             place = (log.block_hash, log.block_number, log.transaction_hash, log.transaction_index)
             if place != (header.hash, header.number, transaction_hash, index):

@@ -86,7 +86,7 @@ def hex_bytes(value: Any, length: int | None = None) -> bytes:
     return raw
 
 
-def _field(source: Any, name: str) -> Any:
+def field_of(source: Any, name: str) -> Any:
     if not isinstance(source, Mapping) or source.get(name) is None:
         raise Inconsistent(f"The node's answer lacks {name!r}.")
     return source[name]
@@ -103,68 +103,13 @@ def parse_header(source: Any) -> BlockHeader:
     bloom, base_fee = source.get("logsBloom"), source.get("baseFeePerGas")
     root, transactions = source.get("receiptsRoot"), source.get("transactions")
     return BlockHeader(
-        number=hex_int(_field(source, "number")),
-        hash=hex_bytes(_field(source, "hash"), 32),
-        timestamp=hex_int(_field(source, "timestamp")),
-        parent_hash=hex_bytes(_field(source, "parentHash"), 32),
+        number=hex_int(field_of(source, "number")),
+        hash=hex_bytes(field_of(source, "hash"), 32),
+        timestamp=hex_int(field_of(source, "timestamp")),
+        parent_hash=hex_bytes(field_of(source, "parentHash"), 32),
         logs_bloom=hex_bytes(bloom, 256) if bloom else None,
         base_fee_wei=hex_int(base_fee) if base_fee else 0,
-        gas_limit=hex_int(_field(source, "gasLimit")),
+        gas_limit=hex_int(field_of(source, "gasLimit")),
         receipts_root=hex_bytes(root, 32) if root else None,
         transactions=transactions if isinstance(transactions, list) else None,
-    )
-
-
-def parse_log(source: Any) -> RawLog:
-    """Read one element of an ``eth_getLogs`` result.
-
-    Raises:
-        Inconsistent: it is no log of a mined block, or one that a reorganisation removed.
-    """
-    fromhex = bytes.fromhex
-    try:
-        topics = source["topics"]
-        log = RawLog(
-            int(source["blockNumber"], 16),
-            fromhex(source["blockHash"][2:]),
-            fromhex(source["transactionHash"][2:]),
-            int(source["transactionIndex"], 16),
-            int(source["logIndex"], 16),
-            fromhex(source["address"][2:]),
-            tuple([fromhex(topic[2:]) for topic in topics]),
-            fromhex(source["data"][2:]),
-        )
-        removed = source.get("removed")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Inconsistent(f"A log is malformed or pending: {error!r}"[:300]) from error
-    if (
-        len(log.address) != 20
-        or len(log.block_hash) != 32
-        or len(log.transaction_hash) != 32
-        or len(topics) > 4
-        or any(len(topic) != 32 for topic in log.topics)
-        or min(log.block_number, log.transaction_index, log.log_index) < 0
-    ):
-        raise Inconsistent(f"A field of log {log.log_index} has another length.")
-    if removed:
-        raise Inconsistent("A log is marked as removed by a reorganisation.")
-    return log
-
-
-def parse_receipt(source: Any) -> Receipt:
-    """Read an ``eth_getTransactionReceipt`` result."""
-    logs = _field(source, "logs")
-    if not isinstance(logs, list):
-        raise Inconsistent("A receipt's logs are a list.")
-    gas_used = hex_int(_field(source, "gasUsed"))
-    gas_price, l1_fee = source.get("effectiveGasPrice"), source.get("l1Fee")
-    return Receipt(
-        transaction_hash=hex_bytes(_field(source, "transactionHash"), 32),
-        block_number=hex_int(_field(source, "blockNumber")),
-        block_hash=hex_bytes(_field(source, "blockHash"), 32),
-        ok=hex_int(_field(source, "status")) == 1,
-        gas_used=gas_used,
-        logs=tuple(parse_log(log) for log in logs),
-        fee_wei=gas_used * (hex_int(gas_price) if gas_price else 0)
-        + (hex_int(l1_fee) if l1_fee else 0),
     )

@@ -27,8 +27,10 @@ from chain.rpc import (
     RpcError,
     Transient,
 )
+from chain.rpc.log_page import logs_parse
+from chain.rpc.receipts import parse_receipt
 from chain.rpc.send_errors import SendOutcome, send_outcome
-from chain.rpc.types import BlockHeader, hex_bytes, hex_int, parse_header, parse_log
+from chain.rpc.types import BlockHeader, hex_bytes, hex_int, parse_header
 from chain.rpc.validation import bloom_mask, bloom_may_hold
 
 
@@ -147,7 +149,7 @@ def test_large_batches_are_split() -> None:
     )
 )
 def test_parsers_raise_inconsistent_and_nothing_else(value: Any) -> None:
-    for parse in (parse_header, parse_log, hex_int, hex_bytes):
+    for parse in (parse_header, parse_receipt, logs_parse, hex_int, hex_bytes):
         try:
             parse(value)
         except Inconsistent:
