@@ -31,6 +31,7 @@ from network.attestation import (
     NodeEvidence,
     Policy,
     Status,
+    Tier,
     TrustAnchors,
     verify_evidence,
 )
@@ -84,11 +85,12 @@ def cases() -> list[Case]:
         for gpu in (EmulatedGpu(authority, f"bench/{n}") for n in range(CARDS))
     ]
     turns: Iterator[NodeEvidence] = cycle(evidence)
+    policy = Policy(version=1, enforce_measurements=True, required_tiers={"h100_80g": Tier.T4})
 
     def verify(caches: Caches) -> None:
         appraisal = verify_evidence(
             next(turns),
-            policy=Policy(version=1, enforce_measurements=True),
+            policy=policy,
             now=NOW,
             trust=trust,
             rims=rims,

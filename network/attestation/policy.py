@@ -63,7 +63,8 @@ DEFAULTS: Final[Mapping[str, int]] = {
     "max_gpus_per_node": 16,
     "ttl": 2700,
 }
-_REQUIRED_TIER: Final = "attest.required_tier_"
+#: Followed by the class. A class without this parameter is refused (``policy.class_unknown``).
+REQUIRED_TIER_PREFIX: Final = "attest.required_tier_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +109,16 @@ class Policy:
             rim_expired=RimExpired(value("rim_expired")),
             max_gpus_per_node=value("max_gpus_per_node"),
             required_tiers={
-                name.removeprefix(_REQUIRED_TIER): Tier(int(tier))
+                name.removeprefix(REQUIRED_TIER_PREFIX): Tier(int(tier))
                 for name, tier in values.items()
-                if name.startswith(_REQUIRED_TIER)
+                if name.startswith(REQUIRED_TIER_PREFIX)
             },
         )
 
-    def required_tier(self, gpu_class: str) -> Tier:
-        """The least tier of a class; T0 for a class that no parameter names."""
-        return self.required_tiers.get(gpu_class, Tier.T0)
+    def required_tier(self, gpu_class: str) -> Tier | None:
+        """The least tier of a class; None where no parameter names the class, which proves
+        nothing sufficient: defining a price and forgetting the tier must not accept everything."""
+        return self.required_tiers.get(gpu_class)
 
     def judge(self, finding: Finding) -> Finding:
         """Set a finding's severity by the switches. INFO and WARNING findings stay as they are."""

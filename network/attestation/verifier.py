@@ -17,7 +17,7 @@ from .caches import Caches
 from .device import T4_PREFIXES, DeviceAppraiser, failed_device
 from .errors import Finding, Severity
 from .evidence import NodeEvidence
-from .policy import Policy, Tier
+from .policy import REQUIRED_TIER_PREFIX, Policy, Tier
 from .rim import RimStore
 from .trust import TrustAnchors
 
@@ -101,26 +101,44 @@ def _node_appraisal(
         # GPUs that sent nothing prove nothing, so the node as a whole does not either.
         tier = min(tier, _unattested_tier(evidence))
     required = policy.required_tier(evidence.gpu_class)
-    if tier < required:
-        findings.append(
-            Finding(
-                "tier.required",
-                f"Nodes of class {evidence.gpu_class} must prove tier {required.name}; "
-                f"this one proves {tier.name}.",
-                data={"required": required.name, "proven": tier.name},
-            )
-        )
+    findings += _tier_findings(evidence.gpu_class, proven=tier, required=required)
     judged = tuple(policy.judge(finding) for finding in findings)
     status = max([status_of(judged), *(device.status for device in devices)], key=_rank)
     return Appraisal(
         status=status,
         tier=tier,
-        required_tier=required,
+        required_tier=Tier.T5 if required is None else required,
         emulated=any(device.emulated for device in devices),
         devices=devices,
         findings=judged,
         policy_version=policy.version,
     )
+
+
+def _tier_findings(gpu_class: str, *, proven: Tier, required: Tier | None) -> list[Finding]:
+    """Compare what the node proves with what its class must. An unknown class is refused."""
+    if required is None:
+        return [
+            Finding(
+                "policy.class_unknown",
+                f"No parameter says which tier nodes of class {gpu_class} must prove, so none is "
+                "enough.",
+                data={
+                    "gpu_class": gpu_class,
+                    "parameter": f"{REQUIRED_TIER_PREFIX}{gpu_class}",
+                },
+            )
+        ]
+    if proven >= required:
+        return []
+    return [
+        Finding(
+            "tier.required",
+            f"Nodes of class {gpu_class} must prove tier {required.name}; "
+            f"this one proves {proven.name}.",
+            data={"required": required.name, "proven": proven.name},
+        )
+    ]
 
 
 def _rank(status: Status) -> int:

@@ -56,8 +56,10 @@ LENIENT = replace(
     enforce_rim=False,
     enforce_measurements=False,
     enforce_duplicate=False,
-    required_tiers={},
+    required_tiers={"h100_80g": Tier.T0},
 )
+#: The one class that the tests' policies built from parameters know, with no demand.
+KNOWN_CLASS = {"attest.required_tier_h100_80g": 0}
 
 
 @pytest.mark.parametrize("firmware", [HOPPER, BLACKWELL])
@@ -162,7 +164,7 @@ def test_an_expired_manifest_is_judged_by_its_parameter() -> None:
     )
     rims = MappingRimStore(firmware_manifests(expired, [FIRMWARE]))
     for value, status in enumerate((Status.AFFIRMING, Status.WARNING, Status.CONTRAINDICATED)):
-        policy = Policy.from_parameters({"attest.rim_expired": value}, version=1)
+        policy = Policy.from_parameters(KNOWN_CLASS | {"attest.rim_expired": value}, version=1)
         assert Judge(policy=policy, rims=rims)(gpu().evidence(NONCE)).status is status
 
 
@@ -183,7 +185,8 @@ class TestSwitches:
     ) -> None:
         device = gpu(**behaviour).evidence(NONCE)
         for enforced, status in ((0, Status.WARNING), (1, Status.CONTRAINDICATED)):
-            policy = Policy.from_parameters({f"attest.enforce_{switch}": enforced}, version=3)
+            values = KNOWN_CLASS | {f"attest.enforce_{switch}": enforced}
+            policy = Policy.from_parameters(values, version=3)
             appraisal = Judge(policy=policy)(device)
             assert codes(appraisal) == {code}
             assert appraisal.status is status
@@ -221,6 +224,21 @@ class TestSwitches:
         assert (edge.status, edge.tier, edge.policy_version) == (Status.AFFIRMING, Tier.T1, 9)
         unsigned = Judge(policy=policy, gpu_class="edge_iot", inventory_signed=False)(gpu_count=1)
         assert (unsigned.status, unsigned.tier) == (Status.CONTRAINDICATED, Tier.T0)
+
+    def test_a_class_that_no_parameter_names_is_refused(self) -> None:
+        """A price for a class without a tier for it must not accept everything."""
+        values = {"attest.required_tier_h100_80g": 4, "stake.per_gpu_new": 10**18}
+        policy = Policy.from_parameters(values, version=9)
+        appraisal = Judge(policy=policy, gpu_class="new")(gpu().evidence(NONCE))
+        assert codes(appraisal, None) == {"policy.class_unknown"}
+        assert codes(appraisal) == set()
+        assert appraisal.status is Status.CONTRAINDICATED
+        (finding,) = appraisal.findings
+        assert finding.severity is Severity.ERROR
+        assert finding.data == {"gpu_class": "new", "parameter": "attest.required_tier_new"}
+        # Defined as T0 is a choice of the voters, and another thing than not defined.
+        policy = Policy.from_parameters({"attest.required_tier_new": 0}, version=10)
+        assert Judge(policy=policy, gpu_class="new")(gpu().evidence(NONCE)).accepted
 
     def test_a_chain_without_the_parameters_is_judged_by_the_safe_defaults(self) -> None:
         assert Policy.from_parameters({}, version=1) == Policy(version=1)

@@ -349,7 +349,8 @@ class TestArbitraryBytes:
     @FUZZ
     @given(st.binary(max_size=600), st.binary(max_size=600))
     def test_garbage(self, report: bytes, chain: bytes) -> None:
-        appraisal = Judge(policy=Policy(version=1))(DeviceEvidence(report, chain))
+        policy = Policy(version=1, required_tiers={"h100_80g": Tier.T0})
+        appraisal = Judge(policy=policy)(DeviceEvidence(report, chain))
         assert appraisal.status is Status.CONTRAINDICATED
         assert "verifier.fault" not in codes(appraisal)
         assert codes(appraisal)

@@ -230,7 +230,7 @@ def test_all_manifests_of_the_wheel_are_signed_as_the_profile_says() -> None:
 
 def test_without_manifests_the_measurements_are_not_claimed() -> None:
     blind = Judge(
-        policy=Policy(version=1),
+        policy=Policy(version=1, required_tiers={"h100_80g": Tier.T4}),
         now=SAMPLE_TIME,
         trust=TrustAnchors.nvidia(),
         rims=MappingRimStore({}),
