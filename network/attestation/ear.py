@@ -81,7 +81,11 @@ def ear_claims(
     enrolled_identities: frozenset[str] | None = None,
 ) -> dict[str, Any]:
     """The JWT claims. ``issuer`` is this verifier's address, ``build`` its version; times are
-    Unix seconds. A node without device evidence gets one submodule named ``node``."""
+    Unix seconds.
+
+    There is one submodule for each device (``gpu-<index>``) and always one named ``node``: the
+    whole node's status, for a relying party that reads submodules and none of our own claims.
+    """
     if not 0 < lifetime_s <= MAX_LIFETIME_S:
         raise ValueError(f"lifetime_s must be 1..{MAX_LIFETIME_S}")
     policy_id = f"urn:althing:policy:{policy.version}"
@@ -89,11 +93,11 @@ def ear_claims(
         f"gpu-{device.index}": _device_claims(device, policy_id, enrolled_identities)
         for device in appraisal.devices
     }
-    if not submods:
-        submods["node"] = {
-            "ear.status": appraisal.status.value,
-            "ear.appraisal-policy-id": policy_id,
-        }
+    submods["node"] = {
+        "ear.status": appraisal.status.value,
+        "ear.appraisal-policy-id": policy_id,
+        "althing.findings": [finding.code for finding in appraisal.findings],
+    }
     return {
         "eat_profile": EAR_PROFILE,
         "iss": issuer,

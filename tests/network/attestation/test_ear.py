@@ -14,6 +14,7 @@ from network.attestation import (
     Appraisal,
     MappingRimStore,
     Policy,
+    Tier,
     TrustAnchors,
     ear_claims,
     trust_vector,
@@ -127,8 +128,26 @@ def test_the_claims_survive_signing_as_es256() -> None:
 def test_a_node_without_gpu_evidence_has_one_submodule() -> None:
     found = claims(Judge(gpu_class="edge_iot")(gpu_count=1))
     assert found["submods"] == {
-        "node": {"ear.status": "affirming", "ear.appraisal-policy-id": "urn:althing:policy:7"}
+        "node": {
+            "ear.status": "affirming",
+            "ear.appraisal-policy-id": "urn:althing:policy:7",
+            "althing.findings": [],
+        }
     }
+
+
+def test_a_refused_node_affirms_nothing_to_who_reads_only_submodules() -> None:
+    """Each card alone is good; the node is refused for what it has to prove as a whole."""
+    judge = Judge(policy=replace(STRICT, required_tiers={"h100_80g": Tier.T5}))
+    appraisal = judge(gpu("a").evidence(NONCE), gpu("b").evidence(NONCE))
+    submods = claims(appraisal)["submods"]
+    assert isinstance(submods, dict)
+    assert {name: part["ear.status"] for name, part in submods.items()} == {
+        "gpu-0": "affirming",
+        "gpu-1": "affirming",
+        "node": "contraindicated",
+    }
+    assert submods["node"]["althing.findings"] == ["tier.required"]
 
 
 def test_an_unreadable_chain_has_no_ueid() -> None:
