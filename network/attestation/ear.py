@@ -6,9 +6,11 @@ This module builds the claims; the caller signs them as a JWT (ES256) with a key
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from .appraisal import Appraisal, DeviceAppraisal, Status
+from .errors import EvidenceError
 from .policy import Policy
 
 #: The working group has not settled a neutral tag yet, so ours names itself.
@@ -19,6 +21,10 @@ MAX_LIFETIME_S: Final = 300
 #: Type byte of a universal entity id made from a public key digest (RFC 9711, RAND).
 UEID_RAND: Final = b"\x01"
 NVIDIA_OEM_ID: Final = 5703
+
+
+class EvidenceStale(EvidenceError):
+    """The evidence had run out when the result was to be made (code ``evidence.stale``)."""
 
 
 class Ar4si:
@@ -77,14 +83,19 @@ def ear_claims(
     nonce: bytes,
     token_id: str,
     now_s: int,
+    evidence_s: int,
+    fresh_until_s: int,
     lifetime_s: int = MAX_LIFETIME_S,
     enrolled_identities: frozenset[str] | None = None,
 ) -> dict[str, Any]:
     """The JWT claims. ``issuer`` is this verifier's address, ``build`` its version; times are
-    Unix seconds.
+    Unix seconds: of the verdict, of the evidence's receipt, and until when the evidence counts.
 
     There is one submodule for each device (``gpu-<index>``) and always one named ``node``: the
     whole node's status, for a relying party that reads submodules and none of our own claims.
+
+    Raises:
+        EvidenceStale: the evidence counts no longer, and no token may make it younger.
     """
     if not 0 < lifetime_s <= MAX_LIFETIME_S:
         raise ValueError(f"lifetime_s must be 1..{MAX_LIFETIME_S}")
@@ -102,15 +113,26 @@ def ear_claims(
         "eat_profile": EAR_PROFILE,
         "iss": issuer,
         "iat": now_s,
-        "exp": now_s + lifetime_s,
+        "exp": _expiry(now_s, fresh_until_s, lifetime_s),
         "jti": token_id,
         "eat_nonce": _base64url(nonce),
         "ear.verifier-id": {"developer": DEVELOPER, "build": build},
         "althing.status": appraisal.status.value,
         "althing.assurance": appraisal.tier.name,
         "althing.emulated": appraisal.emulated,
+        "althing.evidence_at": evidence_s,
         "submods": submods,
     }
+
+
+def _expiry(now_s: int, fresh_until_s: int, lifetime_s: int) -> int:
+    expires_s = min(now_s + lifetime_s, fresh_until_s)
+    if expires_s <= now_s:
+        ended = datetime.fromtimestamp(fresh_until_s, tz=UTC)
+        raise EvidenceStale(
+            "evidence.stale", f"The report counted until {ended:%Y-%m-%d %H:%M:%S} UTC."
+        )
+    return expires_s
 
 
 def _device_claims(

@@ -11,6 +11,7 @@ from chain.formatting import duration_text
 from network.attestation import (
     Appraisal,
     DeviceEvidence,
+    EvidenceStale,
     NodeEvidence,
     Policy,
     Severity,
@@ -35,6 +36,8 @@ from network.verification import CACHES, ear_sign, manifest_store, trust_anchors
 #: Version of the verifier as written into its tokens.
 VERIFIER_BUILD = "althing/1"
 
+#: Length of ``Verdict.sentence``.
+SENTENCE_CHARACTERS = 500
 
 @transaction.atomic
 def verdict_create(
@@ -103,16 +106,25 @@ def _appraise(
 
 
 def _token_write(verdict: Verdict, appraisal: Appraisal, judged_by: Policy) -> None:
-    """Sign the verdict as an EAR. Its id is in the token, so the row has to be there first."""
-    claims = ear_claims(
-        appraisal,
-        policy=judged_by,
-        issuer=settings.SITE_URL,
-        build=VERIFIER_BUILD,
-        nonce=verdict.attestation.challenge_id,
-        token_id=f"verdict-{verdict.pk}",
-        now_s=int(verdict.judged_at.timestamp()),
-    )
+    """Sign the verdict as an EAR, or say in the verdict why there is no token.
+
+    Its id is in the token, so the row has to be there first.
+    """
+    try:
+        claims = ear_claims(
+            appraisal,
+            policy=judged_by,
+            issuer=settings.SITE_URL,
+            build=VERIFIER_BUILD,
+            nonce=verdict.attestation.challenge_id,
+            token_id=f"verdict-{verdict.pk}",
+            now_s=int(verdict.judged_at.timestamp()),
+            evidence_s=int(verdict.evidence_at.timestamp()),
+            fresh_until_s=int(verdict.fresh_until.timestamp()),
+        )
+    except EvidenceStale as error:
+        _token_withhold(verdict, error.code, error.detail)
+        return
     verdict.ear_jwt = ear_sign(claims)
     verdict.save(update_fields=["ear_jwt"])
 
@@ -121,7 +133,15 @@ def _token_write(verdict: Verdict, appraisal: Appraisal, judged_by: Policy) -> N
 def verdict_rejudge(*, node: Node, policy: PolicySnapshot, at: datetime) -> Verdict | None:
     """Judge a node's newest report again under another policy; None where nothing would change.
 
-    The older verdict stays; the new one names it and both policy versions.
+def _token_withhold(verdict: Verdict, code: str, detail: str) -> None:
+    reason = f" No token was signed. {detail}"
+    verdict.sentence = verdict.sentence[: SENTENCE_CHARACTERS - len(reason)] + reason
+    verdict.findings["token_withheld"] = {"code": code, "detail": detail}
+    verdict.save(update_fields=["sentence", "findings"])
+
+
+    The older verdict stays; the new one names it and both policy versions. A report that
+    counts no longer gets a verdict and no token.
     """
     state = (
         AttestationState.objects.select_for_update(of=("self",))
@@ -160,7 +180,7 @@ def _sentence(appraisal: Appraisal, policy: PolicySnapshot, rejudge_of: Verdict 
         worst = [finding for finding in findings if finding.severity is severity]
         if worst:
             more = f" ({len(worst) - 1} more)" if len(worst) > 1 else ""
-            return f"{again}{worst[0].detail}{more}"[:500]
+            return f"{again}{worst[0].detail}{more}"[:SENTENCE_CHARACTERS]
     if appraisal.status is Status.NONE:
         return f"{again}The verifier could not judge this report."
     devices = len(appraisal.devices)

@@ -170,7 +170,8 @@ class VerdictDetailSerializer(VerdictSerializer):
     findings = serializers.DictField()
     policy = serializers.DictField()
     ear_jwt = serializers.CharField(
-        help_text="The attestation result (EAR) as a JWT; empty without a signing key."
+        help_text="The attestation result (EAR) as a JWT; where it is empty, "
+        "`findings.token_withheld` says why."
     )
     standing = StandingSerializer(help_text="The node's standing now.")
 

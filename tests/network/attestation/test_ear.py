@@ -19,7 +19,7 @@ from network.attestation import (
     ear_claims,
     trust_vector,
 )
-from network.attestation.ear import Ar4si
+from network.attestation.ear import Ar4si, EvidenceStale
 
 from .samples import (
     NONCE,
@@ -95,6 +95,10 @@ def test_identity_is_claimed_only_where_the_node_has_enrolled_gpus() -> None:
     assert other["instance-identity"] == Ar4si.IDENTITY_UNRECOGNIZED
 
 
+#: The moment of the verdict; its evidence came a minute before and counts for 45.
+NOW_S = 1_800_000_000
+
+
 def claims(appraisal: Appraisal, **options: int) -> dict[str, object]:
     return ear_claims(
         appraisal,
@@ -103,8 +107,7 @@ def claims(appraisal: Appraisal, **options: int) -> dict[str, object]:
         build="althing/1",
         nonce=NONCE,
         token_id="verdict-1",
-        now_s=1_800_000_000,
-        **options,
+        **{"now_s": NOW_S, "evidence_s": NOW_S - 60, "fresh_until_s": NOW_S + 2640} | options,
     )
 
 
@@ -155,6 +158,23 @@ def test_an_unreadable_chain_has_no_ueid() -> None:
     submods = claims(Judge()(broken))["submods"]
     assert isinstance(submods, dict)
     assert submods["gpu-0"]["althing.device"]["ueid"] is None
+
+
+@pytest.mark.parametrize(
+    ("left_s", "lives_s"), [(1, 1), (299, 299), (300, 300), (301, 300), (2640, 300)]
+)
+def test_a_result_never_outlives_its_evidence(left_s: int, lives_s: int) -> None:
+    found = claims(Judge()(gpu().evidence(NONCE)), fresh_until_s=NOW_S + left_s)
+    assert (found["iat"], found["exp"]) == (NOW_S, NOW_S + lives_s)
+    assert found["althing.evidence_at"] == NOW_S - 60
+
+
+@pytest.mark.parametrize("left_s", [0, -1, -86_400])
+def test_stale_evidence_gets_no_result(left_s: int) -> None:
+    appraisal = Judge()(gpu().evidence(NONCE))
+    with pytest.raises(EvidenceStale) as refused:
+        claims(appraisal, fresh_until_s=NOW_S + left_s)
+    assert refused.value.code == "evidence.stale"
 
 
 @pytest.mark.parametrize("lifetime_s", [0, -1, 301])
