@@ -35,9 +35,9 @@ from network.verification import CACHES, ear_sign, manifest_store, trust_anchors
 
 #: Version of the verifier as written into its tokens.
 VERIFIER_BUILD = "althing/1"
-
 #: Length of ``Verdict.sentence``.
 SENTENCE_CHARACTERS = 500
+
 
 @transaction.atomic
 def verdict_create(
@@ -129,16 +129,16 @@ def _token_write(verdict: Verdict, appraisal: Appraisal, judged_by: Policy) -> N
     verdict.save(update_fields=["ear_jwt"])
 
 
-@transaction.atomic
-def verdict_rejudge(*, node: Node, policy: PolicySnapshot, at: datetime) -> Verdict | None:
-    """Judge a node's newest report again under another policy; None where nothing would change.
-
 def _token_withhold(verdict: Verdict, code: str, detail: str) -> None:
     reason = f" No token was signed. {detail}"
     verdict.sentence = verdict.sentence[: SENTENCE_CHARACTERS - len(reason)] + reason
     verdict.findings["token_withheld"] = {"code": code, "detail": detail}
     verdict.save(update_fields=["sentence", "findings"])
 
+
+@transaction.atomic
+def verdict_rejudge(*, node: Node, policy: PolicySnapshot, at: datetime) -> Verdict | None:
+    """Judge a node's newest report again under another policy; None where nothing would change.
 
     The older verdict stays; the new one names it and both policy versions. A report that
     counts no longer gets a verdict and no token.
