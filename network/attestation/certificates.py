@@ -7,6 +7,8 @@ cached; :func:`chain_findings` adds the root pin and the time.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +26,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 
 from .dice import DiceError, DiceIdentity, parse_device_san, parse_dice
 from .errors import EvidenceError, Finding
-from .trust import TrustAnchor, spki_sha256
+from .trust import SubmittedRoot, TrustAnchor, spki_sha256
 
 #: NVML's own buffer for the chain holds 0x1400 bytes; the emulator's chains are as long.
 MAX_CHAIN_BYTES: Final = 5120
@@ -59,7 +61,7 @@ class DeviceChain:
 
     certificates: tuple[x509.Certificate, ...]
     findings: tuple[Finding, ...]
-    root_spki_sha256: str
+    root: SubmittedRoot
     leaf_key: ec.EllipticCurvePublicKey | None
     chip: str | None
     architecture: str | None
@@ -79,6 +81,8 @@ class DeviceChain:
 def load_device_chain(pem: bytes) -> DeviceChain:
     """Parse and link-check a PEM chain, leaf first. Raises :class:`ChainError` if unreadable."""
     certificates = parse_certificates(pem)
+    root = submitted_root(certificates)
+    valid_from, valid_until = validity(certificates, root)
     findings = link_findings(certificates)
     findings += leaf_usage_findings(certificates[0])
     dice, san, dice_findings = _read_dice(certificates)
@@ -91,7 +95,7 @@ def load_device_chain(pem: bytes) -> DeviceChain:
     return DeviceChain(
         certificates=certificates,
         findings=tuple(findings),
-        root_spki_sha256=_spki(certificates[-1]),
+        root=root,
         leaf_key=_p384_key(certificates[0]),
         chip=chip,
         architecture=architecture,
@@ -104,24 +108,33 @@ def load_device_chain(pem: bytes) -> DeviceChain:
         device_serial=_name_attribute(certificates[1], NameOID.SERIAL_NUMBER),
         san=san,
         leaf_serial=f"{certificates[0].serial_number:x}",
-        valid_from=max(c.not_valid_before_utc for c in certificates),
-        valid_until=min(c.not_valid_after_utc for c in certificates),
+        valid_from=valid_from,
+        valid_until=valid_until,
     )
 
 
 def chain_findings(
     chain: DeviceChain, *, roots: Mapping[str, TrustAnchor], now: datetime
 ) -> tuple[list[Finding], TrustAnchor | None]:
-    """Judge a loaded chain: its own faults, the root pin, the time. The anchor is None if the root
-    is not pinned."""
+    """Judge a loaded chain: its own faults, the root, the time. The anchor is None if the root's
+    key is not pinned."""
     findings = list(chain.findings)
-    anchor = roots.get(chain.root_spki_sha256)
+    anchor = roots.get(chain.root.spki_sha256)
     if anchor is None:
         findings.append(
             Finding(
                 "chain.root_unpinned",
                 "The chain ends in a root that this deployment does not trust.",
-                data={"root_spki_sha256": chain.root_spki_sha256},
+                data={"root_spki_sha256": chain.root.spki_sha256},
+            )
+        )
+    elif not anchor.accepts(chain.root):
+        findings.append(
+            Finding(
+                "chain.root_certificate",
+                "The root has the pinned key, but is neither a certificate known here nor signed "
+                "by that key.",
+                data={"root_certificate_sha256": chain.root.certificate_sha256},
             )
         )
     if now > chain.valid_until:
@@ -179,7 +192,7 @@ def check_certificates(certificates: Sequence[x509.Certificate]) -> None:
 def link_findings(certificates: Sequence[x509.Certificate]) -> list[Finding]:
     """Check every link from the leaf to the last certificate; all faults, not only the first.
 
-    The last one's own signature is not looked at: its key is what the caller pins.
+    The last one's own signature is not looked at here; see :func:`submitted_root`.
     """
     findings: list[Finding] = []
     for position, certificate in enumerate(certificates):
@@ -194,6 +207,36 @@ def link_findings(certificates: Sequence[x509.Certificate]) -> list[Finding]:
                 _fault("chain.signature", position, "is not signed by the next certificate")
             )
     return findings
+
+
+def submitted_root(certificates: Sequence[x509.Certificate]) -> SubmittedRoot:
+    """What the last certificate is, for :meth:`TrustAnchor.accepts` to judge."""
+    root = certificates[-1]
+    der = root.public_bytes(Encoding.DER)
+    return SubmittedRoot(
+        spki_sha256=_spki(root),
+        certificate_sha256=hashlib.sha256(der).hexdigest(),
+        self_signed=_is_self_signed(der),
+    )
+
+
+def validity(
+    certificates: Sequence[x509.Certificate], root: SubmittedRoot
+) -> tuple[datetime, datetime]:
+    """The time in which all certificates are valid, first and last moment. A root takes part only
+    where its own signature vouches for its dates."""
+    dated = certificates if root.self_signed else certificates[:-1]
+    return (
+        max(certificate.not_valid_before_utc for certificate in dated),
+        min(certificate.not_valid_after_utc for certificate in dated),
+    )
+
+
+# A few roots stand above every chain of a fleet; each is verified once.
+@functools.lru_cache(maxsize=64)
+def _is_self_signed(der: bytes) -> bool:
+    certificate = x509.load_der_x509_certificate(der)
+    return certificate.issuer == certificate.subject and _signed_by(certificate, certificate)
 
 
 def _fault(code: str, position: int, what: str) -> Finding:

@@ -17,9 +17,16 @@ from typing import Final, Protocol
 from cryptography import x509
 from lxml import etree
 
-from .certificates import ChainError, check_certificates, leaf_usage_findings, link_findings
+from .certificates import (
+    ChainError,
+    check_certificates,
+    leaf_usage_findings,
+    link_findings,
+    submitted_root,
+    validity,
+)
 from .errors import EvidenceError, Finding
-from .trust import TrustAnchor, spki_sha256
+from .trust import SubmittedRoot, TrustAnchor
 from .xmldsig import XmlSignatureError, verify_enveloped
 
 SWID: Final = "{http://standards.iso.org/iso/19770/-2/2015/schema.xsd}"
@@ -45,7 +52,7 @@ class Rim:
     edition: str
     version: str
     golden: Mapping[int, tuple[bytes, ...]]
-    root_spki_sha256: str
+    root: SubmittedRoot
     valid_from: datetime
     valid_until: datetime
 
@@ -101,6 +108,8 @@ def load_rim(xml: bytes) -> Rim:
         raise RimError(error.code, error.detail, error.data) from error
     certificates = signed.certificates
     _check_links(certificates)
+    root = submitted_root(certificates)
+    valid_from, valid_until = validity(certificates, root)
     meta = _only_child(signed.root, "Meta")
     return Rim(
         sha256=hashlib.sha256(xml).hexdigest(),
@@ -108,9 +117,9 @@ def load_rim(xml: bytes) -> Rim:
         edition=meta.get("edition", ""),
         version=meta.get("colloquialVersion", ""),
         golden=_read_golden(_only_child(signed.root, "Payload")),
-        root_spki_sha256=spki_sha256(certificates[-1].public_key()),
-        valid_from=max(c.not_valid_before_utc for c in certificates),
-        valid_until=min(c.not_valid_after_utc for c in certificates),
+        root=root,
+        valid_from=valid_from,
+        valid_until=valid_until,
     )
 
 
@@ -125,13 +134,16 @@ def rim_findings(
 ) -> list[Finding]:
     """Judge a loaded manifest against the device: root pin, time, product and version."""
     findings = []
-    anchor = roots.get(rim.root_spki_sha256)
-    if anchor is None or anchor.emulated != emulated:
+    anchor = roots.get(rim.root.spki_sha256)
+    if anchor is None or anchor.emulated != emulated or not anchor.accepts(rim.root):
         findings.append(
             Finding(
                 "rim.chain",
                 "The manifest's chain ends in a root that does not count for this device.",
-                data={"root_spki_sha256": rim.root_spki_sha256},
+                data={
+                    "root_spki_sha256": rim.root.spki_sha256,
+                    "root_certificate_sha256": rim.root.certificate_sha256,
+                },
             )
         )
     if now > rim.valid_until:

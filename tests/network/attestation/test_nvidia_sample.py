@@ -223,7 +223,7 @@ def test_all_manifests_of_the_wheel_are_signed_as_the_profile_says() -> None:
     assert len(paths) >= 26
     for path in paths:
         rim = load_rim(path.read_bytes())
-        assert rim.root_spki_sha256 in TrustAnchors.nvidia().rim
+        assert rim.root.spki_sha256 in TrustAnchors.nvidia().rim
         assert (rim.product, rim.edition) == ("GH100", "GPU")
         assert rim.golden
 
