@@ -6,6 +6,7 @@ This module builds the claims; the caller signs them as a JWT (ES256) with a key
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -28,9 +29,9 @@ class EvidenceStale(EvidenceError):
 
 
 class Ar4si:
-    """Trustworthiness claim values (draft-ietf-rats-ar4si)."""
+    """Trustworthiness claim values (draft-ietf-rats-ar4si, section 2.3)."""
 
-    NO_CLAIM: Final = 0
+    VERIFIER_MALFUNCTION: Final = -1
     AFFIRMING: Final = 2
     WARNING: Final = 32
     EXECUTABLES_UNRECOGNIZED: Final = 33
@@ -47,7 +48,9 @@ def trust_vector(
     ``enrolled_identities`` are the identities registered for the node; None makes no such claim.
     A genuine-hardware claim is never made for an emulated device.
     """
-    if device.failed("sig.", "nonce.", "chain.", "report.", "verifier."):
+    if device.status is Status.NONE:
+        return {"instance-identity": Ar4si.VERIFIER_MALFUNCTION}
+    if device.failed("sig.", "nonce.", "chain.", "report."):
         return {"instance-identity": Ar4si.CRYPTO_FAILED}
     vector = {"executables": _executables(device)}
     if enrolled_identities is not None:
@@ -56,11 +59,21 @@ def trust_vector(
             if device.identity_sha256 in enrolled_identities
             else Ar4si.IDENTITY_UNRECOGNIZED
         )
-    if device.failed("dice.", "device.", "revocation."):
-        vector["hardware"] = Ar4si.CONTRAINDICATED
-    elif not device.emulated:
-        vector["hardware"] = Ar4si.AFFIRMING
+    hardware = _hardware(device)
+    if hardware is not None:
+        vector["hardware"] = hardware
     return vector
+
+
+def _hardware(device: DeviceAppraisal) -> int | None:
+    """Affirmed only where revocation was looked up and found good: nothing else rules out that
+    the vendor has taken the device's certificates back. None is no claim."""
+    revocation = {f.code for f in device.findings if f.code.startswith("revocation.")}
+    if device.failed("dice.", "device.") or "revocation.revoked" in revocation:
+        return Ar4si.CONTRAINDICATED
+    if device.emulated:
+        return None
+    return Ar4si.AFFIRMING if revocation == {"revocation.good"} else Ar4si.WARNING
 
 
 def _executables(device: DeviceAppraisal) -> int:
@@ -93,6 +106,8 @@ def ear_claims(
 
     There is one submodule for each device (``gpu-<index>``) and always one named ``node``: the
     whole node's status, for a relying party that reads submodules and none of our own claims.
+    ``ear.status`` is the worse of what the policy makes of the findings and of the trust vector;
+    ``althing.status`` is the policy's alone.
 
     Raises:
         EvidenceStale: the evidence counts no longer, and no token may make it younger.
@@ -104,8 +119,9 @@ def ear_claims(
         f"gpu-{device.index}": _device_claims(device, policy_id, enrolled_identities)
         for device in appraisal.devices
     }
+    statuses = [_vector_status(part["ear.trustworthiness-vector"]) for part in submods.values()]
     submods["node"] = {
-        "ear.status": appraisal.status.value,
+        "ear.status": _worst(appraisal.status, *statuses).value,
         "ear.appraisal-policy-id": policy_id,
         "althing.findings": [finding.code for finding in appraisal.findings],
     }
@@ -125,6 +141,20 @@ def ear_claims(
     }
 
 
+def _vector_status(vector: Mapping[str, int]) -> Status:
+    """The status of a vector's worst claim (AR4SI tiers: from 2, from 32, from 96)."""
+    if Ar4si.VERIFIER_MALFUNCTION in vector.values():
+        return Status.NONE
+    worst = max(vector.values())
+    if worst >= Ar4si.CONTRAINDICATED:
+        return Status.CONTRAINDICATED
+    return Status.WARNING if worst >= Ar4si.WARNING else Status.AFFIRMING
+
+
+def _worst(*statuses: Status) -> Status:
+    return max(statuses, key=lambda status: status.rank)
+
+
 def _expiry(now_s: int, fresh_until_s: int, lifetime_s: int) -> int:
     expires_s = min(now_s + lifetime_s, fresh_until_s)
     if expires_s <= now_s:
@@ -138,9 +168,10 @@ def _expiry(now_s: int, fresh_until_s: int, lifetime_s: int) -> int:
 def _device_claims(
     device: DeviceAppraisal, policy_id: str, enrolled_identities: frozenset[str] | None
 ) -> dict[str, Any]:
+    vector = trust_vector(device, enrolled_identities=enrolled_identities)
     return {
-        "ear.status": device.status.value,
-        "ear.trustworthiness-vector": trust_vector(device, enrolled_identities=enrolled_identities),
+        "ear.status": _worst(device.status, _vector_status(vector)).value,
+        "ear.trustworthiness-vector": vector,
         "ear.appraisal-policy-id": policy_id,
         "althing.assurance": device.tier.name,
         "althing.emulated": device.emulated,

@@ -12,13 +12,18 @@ from joserfc.jwk import ECKey
 
 from network.attestation import (
     Appraisal,
+    DeviceAppraisal,
+    Finding,
     MappingRimStore,
     Policy,
+    Severity,
+    Status,
     Tier,
     TrustAnchors,
     ear_claims,
     trust_vector,
 )
+from network.attestation.device import failed_device
 from network.attestation.ear import Ar4si, EvidenceStale
 
 from .samples import (
@@ -46,15 +51,52 @@ def test_an_emulated_device_makes_no_hardware_claim() -> None:
 
 
 @needs_nvidia_samples
-def test_genuine_hardware_is_affirmed_and_an_expired_manifest_warns() -> None:
+def test_genuine_hardware_warns_until_revocation_is_known_and_so_does_an_old_manifest() -> None:
     judge = Judge(
         now=SAMPLE_TIME, trust=TrustAnchors.nvidia(), rims=nvidia_rims(), nonce=NVIDIA_NONCE
     )
     assert vector(judge(nvidia_device())) == {
         "executables": Ar4si.AFFIRMING,
-        "hardware": Ar4si.AFFIRMING,
+        "hardware": Ar4si.WARNING,
     }
     assert vector(replace(judge, now=NOW)(nvidia_device()))["executables"] == Ar4si.WARNING
+
+
+def genuine(*codes: str, severity: Severity = Severity.INFO) -> DeviceAppraisal:
+    """The result of a device below the vendor's own root, with these findings and no others."""
+    device = Judge()(gpu().evidence(NONCE)).devices[0]
+    findings = tuple(Finding(code, "Told by a test.", severity) for code in codes)
+    return replace(device, emulated=False, findings=findings)
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+@pytest.mark.parametrize(
+    ("codes", "hardware"),
+    [
+        (["revocation.good"], Ar4si.AFFIRMING),
+        (["revocation.good", "revocation.good"], Ar4si.AFFIRMING),
+        ([], Ar4si.WARNING),
+        (["revocation.unknown"], Ar4si.WARNING),
+        (["revocation.not_checked"], Ar4si.WARNING),
+        (["revocation.stale"], Ar4si.WARNING),
+        (["revocation.hold"], Ar4si.WARNING),
+        (["revocation.good", "revocation.stale"], Ar4si.WARNING),
+        (["revocation.something_new", "revocation.good"], Ar4si.WARNING),
+        (["revocation.revoked"], Ar4si.CONTRAINDICATED),
+        (["revocation.good", "revocation.revoked"], Ar4si.CONTRAINDICATED),
+    ],
+)
+def test_hardware_is_affirmed_only_where_revocation_was_judged_good(
+    codes: list[str], hardware: int, severity: Severity
+) -> None:
+    assert trust_vector(genuine(*codes, severity=severity))["hardware"] == hardware
+
+
+@pytest.mark.parametrize(
+    "code", ["revocation.good", "revocation.unknown", "revocation.hold", "revocation.stale"]
+)
+def test_revocation_makes_no_hardware_of_an_emulated_device(code: str) -> None:
+    assert "hardware" not in trust_vector(replace(genuine(code), emulated=True))
 
 
 @pytest.mark.parametrize(
@@ -64,6 +106,14 @@ def test_failed_cryptography_leaves_no_other_claim(behaviour: dict[str, object])
     assert vector(Judge()(gpu(**behaviour).evidence(NONCE))) == {
         "instance-identity": Ar4si.CRYPTO_FAILED
     }
+
+
+def test_a_fault_of_the_verifier_is_told_as_one() -> None:
+    device = failed_device(0, "The verifier failed on this device.")
+    assert trust_vector(device) == {"instance-identity": Ar4si.VERIFIER_MALFUNCTION}
+    appraisal = Judge()(gpu().evidence(NONCE))
+    found = statuses(replace(appraisal, devices=(device,)))
+    assert found == {"gpu-0": "none", "node": "none"}
 
 
 def test_a_debug_part_is_contraindicated_hardware() -> None:
@@ -158,6 +208,35 @@ def test_an_unreadable_chain_has_no_ueid() -> None:
     submods = claims(Judge()(broken))["submods"]
     assert isinstance(submods, dict)
     assert submods["gpu-0"]["althing.device"]["ueid"] is None
+
+
+def statuses(appraisal: Appraisal) -> dict[str, str]:
+    submods = claims(appraisal)["submods"]
+    assert isinstance(submods, dict)
+    return {name: part["ear.status"] for name, part in submods.items()}
+
+
+def test_a_status_is_never_better_than_the_trust_vector() -> None:
+    """Checks that the policy only observes leave a warning; the claims beside it say more."""
+    observed = replace(STRICT, enforce_signature=False, required_tiers={"h100_80g": Tier.T0})
+    appraisal = Judge(policy=observed)(
+        gpu("a", bad_signature=True).evidence(NONCE), gpu("b").evidence(NONCE)
+    )
+    assert appraisal.status is Status.WARNING
+    assert statuses(appraisal) == {
+        "gpu-0": "contraindicated",
+        "gpu-1": "affirming",
+        "node": "contraindicated",
+    }
+    # What the policy itself makes of it stays readable.
+    assert claims(appraisal)["althing.status"] == "warning"
+
+
+def test_hardware_of_unknown_revocation_is_a_warning_and_of_good_is_not() -> None:
+    appraisal = Judge()(gpu().evidence(NONCE))
+    for code, status in (("revocation.unknown", "warning"), ("revocation.good", "affirming")):
+        found = statuses(replace(appraisal, devices=(genuine(code),)))
+        assert found == {"gpu-0": status, "node": status}
 
 
 @pytest.mark.parametrize(
