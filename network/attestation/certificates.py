@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID, NameOID
 
+from .certificate_encoding import certificates_from_pem, outside_is_exact
 from .dice import DiceError, DiceIdentity, parse_device_san, parse_dice
 from .errors import EvidenceError, Finding
 from .trust import SubmittedRoot, TrustAnchor, spki_sha256
@@ -160,9 +161,11 @@ def parse_certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
             "chain.pem", f"The chain has {len(pem)} bytes; {MAX_CHAIN_BYTES} are allowed."
         )
     try:
-        certificates = tuple(x509.load_pem_x509_certificates(pem))
+        certificates = certificates_from_pem(pem)
     except CERTIFICATE_ERRORS as error:
-        raise ChainError("chain.pem", "The certificate chain is not PEM certificates.") from error
+        raise ChainError(
+            "chain.pem", "The chain is not PEM certificates, written in the one accepted form."
+        ) from error
     check_certificates(certificates)
     return certificates
 
@@ -319,7 +322,7 @@ def _signed_by(subject: x509.Certificate, issuer: x509.Certificate) -> bool:
         algorithm = subject.signature_hash_algorithm
     except UnsupportedAlgorithm:
         return False
-    if key is None or not isinstance(algorithm, hashes.SHA384):
+    if key is None or not isinstance(algorithm, hashes.SHA384) or not outside_is_exact(subject):
         return False
     try:
         key.verify(subject.signature, subject.tbs_certificate_bytes, ec.ECDSA(hashes.SHA384()))

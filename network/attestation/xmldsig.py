@@ -3,7 +3,9 @@
 The profile is the one of NVIDIA's manifests: one Reference to the whole document, the enveloped
 transform then Canonical XML 1.1, SHA-384, ECDSA P-384 with a raw r || s value, KeyInfo holding
 certificates only. The caller gets the tree that was signed, parsed again from the very bytes that
-were digested, so nothing outside the signature can be read by mistake.
+were digested, so nothing outside the signature can be read by mistake. The document's bytes must
+be the plain form of its content, as all of NVIDIA's are: the signature alone would not notice an
+XML declaration, a comment beside the root or other quotation marks.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
+from .certificate_encoding import certificate_from_der
 from .certificates import CERTIFICATE_ERRORS
 from .errors import EvidenceError
 from .signatures import raw_signature_verify
@@ -28,6 +31,7 @@ C14N_11: Final = "http://www.w3.org/2006/12/xml-c14n11"
 ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#sha384"
 ECDSA_SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"
+XML_WHITE_SPACE: Final = " \t\r\n"
 XML_NAMESPACE: Final = "{http://www.w3.org/XML/1998/namespace}"
 MAX_CERTIFICATES: Final = 8
 
@@ -48,8 +52,10 @@ def verify_enveloped(xml: bytes) -> SignedDocument:
     """Verify the signature with the first certificate's key. Whether that certificate counts is
     the caller's question. Raises :class:`XmlSignatureError`."""
     root = _parse(xml)
+    _check_plain(xml, root)
     signature = _only_signature(root)
     signed_info, value, key_info = _signature_parts(signature)
+    _check_unsigned_parts(signature, value, key_info)
     expected_digest = _check_profile(signed_info)
     certificates = _certificates(key_info)
     # Both canonical forms are made before the tree is taken apart.
@@ -61,7 +67,7 @@ def verify_enveloped(xml: bytes) -> SignedDocument:
     key = certificates[0].public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
         raise XmlSignatureError("rim.signature", "The manifest's signer has no P-384 key.")
-    if not raw_signature_verify(key, _base64(value), signed_info_bytes):
+    if not raw_signature_verify(key, _base64(value.text), signed_info_bytes):
         raise XmlSignatureError("rim.signature", "The manifest's signature is wrong.")
     return SignedDocument(root=_parse(content), certificates=certificates)
 
@@ -93,6 +99,14 @@ def _parse(xml: bytes) -> etree._Element:
     return root
 
 
+def _check_plain(xml: bytes, root: etree._Element) -> None:
+    plain = etree.tostring(root, encoding="utf-8", xml_declaration=False)
+    if xml not in (plain, plain + b"\n"):
+        raise XmlSignatureError(
+            "rim.malformed", "The manifest's bytes are not the plain form of its content."
+        )
+
+
 def _only_signature(root: etree._Element) -> etree._Element:
     anywhere = list(root.iter(f"{DS}Signature"))
     if len(anywhere) != 1 or anywhere[0].getparent() is not root:
@@ -102,14 +116,29 @@ def _only_signature(root: etree._Element) -> etree._Element:
     return anywhere[0]
 
 
-def _signature_parts(signature: etree._Element) -> tuple[etree._Element, str, etree._Element]:
+def _signature_parts(
+    signature: etree._Element,
+) -> tuple[etree._Element, etree._Element, etree._Element]:
     names = [f"{DS}SignedInfo", f"{DS}SignatureValue", f"{DS}KeyInfo"]
     if [child.tag for child in signature] != names:
         raise XmlSignatureError(
             "rim.profile", "The signature is not SignedInfo, SignatureValue, KeyInfo."
         )
     signed_info, value, key_info = signature
-    return signed_info, value.text or "", key_info
+    return signed_info, value, key_info
+
+
+def _check_unsigned_parts(
+    signature: etree._Element, value: etree._Element, key_info: etree._Element
+) -> None:
+    """Around SignedInfo nothing is digested, so there may be nothing that has no meaning."""
+    containers = [signature, key_info, *key_info]
+    texts = [text for part in containers for text in (part.text, *(child.tail for child in part))]
+    if any(text and text.strip(XML_WHITE_SPACE) for text in texts):
+        raise XmlSignatureError("rim.profile", "The signature holds text between its elements.")
+    elements = [*containers, value, *(child for part in key_info for child in part)]
+    if any(len(element.attrib) for element in elements):
+        raise XmlSignatureError("rim.profile", "The signature has an attribute outside SignedInfo.")
 
 
 def _check_profile(signed_info: etree._Element) -> bytes:
@@ -132,7 +161,7 @@ def _check_profile(signed_info: etree._Element) -> bytes:
     nested = [canonicalization, method, parts[1], parts[2], *parts[0]]
     if found != [C14N_11, ECDSA_SHA384, "", SHA384, ENVELOPED, C14N_11] or any(map(len, nested)):
         raise XmlSignatureError("rim.profile", "The signature uses other algorithms or transforms.")
-    return _base64(parts[2].text or "")
+    return _base64(parts[2].text)
 
 
 def _certificates(key_info: etree._Element) -> tuple[x509.Certificate, ...]:
@@ -145,18 +174,21 @@ def _certificates(key_info: etree._Element) -> tuple[x509.Certificate, ...]:
     if not 1 <= len(elements) <= MAX_CERTIFICATES:
         raise XmlSignatureError("rim.keyinfo", f"X509Data holds {len(elements)} certificates.")
     try:
-        return tuple(
-            x509.load_der_x509_certificate(_base64(element.text or "")) for element in elements
-        )
+        return tuple(certificate_from_der(_base64(element.text)) for element in elements)
     except CERTIFICATE_ERRORS as error:
         raise XmlSignatureError("rim.keyinfo", "A certificate cannot be read.") from error
 
 
-def _base64(text: str) -> bytes:
+def _base64(text: str | None) -> bytes:
+    compact = (text or "").translate(dict.fromkeys(map(ord, XML_WHITE_SPACE)))
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        value = base64.b64decode(compact, validate=True)
     except (binascii.Error, ValueError) as error:
         raise XmlSignatureError("rim.malformed", "A base64 value cannot be read.") from error
+    if base64.b64encode(value).decode("ascii") != compact:
+        # The last character can hold bits that belong to no byte.
+        raise XmlSignatureError("rim.malformed", "A base64 value has bits left over.")
+    return value
 
 
 def _canonical(element: etree._Element) -> bytes:

@@ -33,6 +33,7 @@ from network.attestation.signatures import raw_signature_sign
 from network.attestation.spdm import ReportError, parse_report
 from network.attestation.xmldsig import DS
 
+from .encodings import pem_of
 from .samples import AUTHORITY, FIRMWARE, NONCE, Judge, codes, gpu
 
 REPORT = gpu().report(NONCE)
@@ -369,10 +370,7 @@ class TestArbitraryBytes:
         changed = patched(CHAIN, offset, value)
         appraisal = Judge()(replace(gpu().evidence(NONCE), certificate_chain=changed))
         assert "verifier.fault" not in codes(appraisal)
-        if appraisal.accepted:
-            # Only what PEM ignores may differ.
-            found, sent = load_device_chain(changed), load_device_chain(CHAIN)
-            assert found.certificates == sent.certificates
+        assert appraisal.accepted is (changed == CHAIN)
 
     @FUZZ
     @given(st.integers(0, 4), st.data())
@@ -386,9 +384,8 @@ class TestArbitraryBytes:
             if position == which:
                 offset = data.draw(st.integers(0, len(der) - 1))
                 der = patched(der, offset, bytes([der[offset] ^ data.draw(st.integers(1, 255))]))
-            body = base64.encodebytes(der)
-            parts.append(b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n")
-        appraisal = Judge()(replace(gpu().evidence(NONCE), certificate_chain=b"".join(parts)))
+            parts.append(der)
+        appraisal = Judge()(replace(gpu().evidence(NONCE), certificate_chain=pem_of(parts)))
         assert "verifier.fault" not in codes(appraisal)
         assert not appraisal.accepted
 
@@ -402,7 +399,7 @@ class TestArbitraryBytes:
     def test_a_manifest_with_bytes_replaced(self, offset: int, value: bytes) -> None:
         changed = patched(MANIFEST, offset, value)
         code = code_of(load_rim, changed, RimError)
-        assert code.startswith("rim.") or load_rim(changed).golden == load_rim(MANIFEST).golden
+        assert code.startswith("rim.") or changed == MANIFEST
 
     @FUZZ
     @given(st.binary(max_size=300))
