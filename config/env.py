@@ -82,7 +82,8 @@ class Environment(BaseSettings):
     #: Do everything but sign and send, and say what would be sent.
     althing_keeper_dry_run: bool = False
 
-    #: PEM file with the ES256 key that signs verdicts (EAR).
+    #: PEM file with the ES256 key that signs verdicts (EAR), or a directory of them to rotate
+    #: (network/ear_keys.py). A production server does not start without.
     althing_ear_key: Path | None = None
     #: Trust the emulated GPU's root in this directory. Never in production.
     althing_emulator_root: Path | None = None

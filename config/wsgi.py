@@ -2,8 +2,15 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from network.verification import ear_keys_check
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
+
+if settings.EAR_KEY_REQUIRED:
+    # Here and not in the settings: of all processes only this one holds the key.
+    ear_keys_check()

@@ -1,26 +1,29 @@
-"""What the verifier needs from this deployment: trust anchors, reference manifests, the EAR key."""
+"""What the verifier needs of this deployment: trust anchors, reference manifests, EAR keys."""
 
+import logging
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
+from chain import clock
 from network.attestation import Caches, RimStore, TrustAnchors
 from network.attestation.emulator.installation import emulator_rims, emulator_trust
 from network.attestation.rim import ChainedRimStore, DirectoryRimStore
+from network.ear_keys import (
+    EarKeyInvalid,
+    EarKeys,
+    Fingerprint,
+    ear_keys_fingerprint,
+    ear_keys_read,
+)
+
+logger = logging.getLogger(__name__)
 
 #: Certificate chains and manifests repeat from report to report; parsing them is the dear part.
 CACHES = Caches()
-
-
-class EarKeyInvalid(RuntimeError):
-    """``ALTHING_EAR_KEY`` names no usable ES256 key. ``code`` is ``ear_key_invalid``."""
-
-    code = "ear_key_invalid"
 
 
 def trust_anchors() -> TrustAnchors:
@@ -41,40 +44,47 @@ def manifest_store() -> ChainedRimStore:
     return ChainedRimStore(tuple(stores))
 
 
-def ear_key() -> ECKey | None:
-    """The service's ES256 key; None where the deployment has none.
-
-    Raises:
-        EarKeyInvalid: the file cannot be read or holds no P-256 private key.
-    """
-    path = settings.EAR_KEY_FILE
-    return _ear_key_load(str(path)) if path else None
-
-
-@lru_cache(maxsize=2)
-def _ear_key_load(path: str) -> ECKey:
-    try:
-        key = ECKey.import_key(Path(path).read_bytes())
-    except (OSError, ValueError, JoseError) as error:
-        raise EarKeyInvalid(f"The EAR key in {path} cannot be read: {error}") from error
-    if key.curve_name != "P-256" or not key.is_private:
-        raise EarKeyInvalid(f"The EAR key in {path} is no P-256 private key (ES256 needs one).")
-    return key
-
-
 def ear_sign(claims: dict[str, Any]) -> str:
-    """Sign an attestation result as a JWT; empty text where the deployment has no key."""
-    key = ear_key()
-    if key is None:
+    """Sign an attestation result as a JWT; empty text where no key is in force."""
+    signing = _ear_keys().signing(clock.now())
+    if signing is None:
         return ""
-    header = {"alg": "ES256", "typ": "eat+jwt", "kid": key.thumbprint()}
-    return jwt.encode(header, claims, key)
+    header = {"alg": "ES256", "typ": "eat+jwt", "kid": signing.kid}
+    return jwt.encode(header, claims, signing.key)
 
 
 def ear_jwks() -> dict[str, Any]:
-    """The public half as a JSON Web Key Set (RFC 7517); an empty set without a key."""
-    key = ear_key()
-    if key is None:
-        return {"keys": []}
-    public = key.as_dict(private=False)
-    return {"keys": [public | {"kid": key.thumbprint(), "use": "sig", "alg": "ES256"}]}
+    """The public keys that tokens may be signed with, as a JSON Web Key Set (RFC 7517)."""
+    return _ear_keys().jwks(clock.now())
+
+
+def ear_keys_check() -> None:
+    """Be sure, before anything is served, that verdicts can be signed and all keys be read.
+
+    Raises:
+        EarKeyInvalid: no key is set or in force, or a file is not what its place promises.
+    """
+    if settings.EAR_KEY_PATH is None:
+        raise EarKeyInvalid("ALTHING_EAR_KEY names no key, and unsigned verdicts prove nothing.")
+    found = _ear_keys()
+    if found.faults:
+        raise EarKeyInvalid(f"ALTHING_EAR_KEY cannot be used: {' '.join(found.faults)}")
+    if found.signing(clock.now()) is None:
+        raise EarKeyInvalid(f"There is no key in force in {settings.EAR_KEY_PATH}.")
+
+
+def _ear_keys() -> EarKeys:
+    """The keys as they lie on disk now: rotating them needs no restart."""
+    if settings.EAR_KEY_PATH is None:
+        return EarKeys()
+    path = Path(settings.EAR_KEY_PATH)
+    return _ear_keys_load(path, ear_keys_fingerprint(path))
+
+
+@lru_cache(maxsize=2)
+def _ear_keys_load(path: Path, fingerprint: Fingerprint) -> EarKeys:
+    """Read once for each state of the files; a fault is logged as often."""
+    found = ear_keys_read(path)
+    for fault in found.faults:
+        logger.error("%s", fault)
+    return found

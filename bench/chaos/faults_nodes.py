@@ -67,7 +67,7 @@ def node_make(run: Run) -> TestNode:
     folder = run.stage.folder / "emulator"
     authority = emulator_prepare(folder)
     settings.EMULATOR_ROOT_DIR = folder
-    settings.EAR_KEY_FILE = ear_key(run)
+    settings.EAR_KEY_PATH = ear_key(run)
     key = Ed25519PrivateKey.generate()
     operator = bytes.fromhex(chain.accounts[HOLDER][2:])
     hash_ = keys_hash(operator=operator, ed25519=key.public_key().public_bytes_raw())

@@ -139,7 +139,9 @@ FRESHNESS_AMBER_BLOCKS = 5
 FRESHNESS_RED_BLOCKS = 25
 
 # --- Nodes ----------------------------------------------------------------------
-EAR_KEY_FILE = ENV.althing_ear_key
+EAR_KEY_PATH = ENV.althing_ear_key
+# Production asks for a key before it serves anything; elsewhere verdicts may go unsigned.
+EAR_KEY_REQUIRED = False
 EMULATOR_ROOT_DIR = ENV.althing_emulator_root
 RIM_DIR = ENV.althing_rim_dir
 

@@ -14,6 +14,8 @@ if DEMO_MODE:
 if EMULATOR_ROOT_DIR is not None:
     raise ImproperlyConfigured("ALTHING_EMULATOR_ROOT trusts emulated GPUs; unset it.")
 
+EAR_KEY_REQUIRED = True
+
 SECURE_SSL_REDIRECT = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60

@@ -126,6 +126,9 @@ def _token_write(verdict: Verdict, appraisal: Appraisal, judged_by: Policy) -> N
         _token_withhold(verdict, error.code, error.detail)
         return
     verdict.ear_jwt = ear_sign(claims)
+    if not verdict.ear_jwt:
+        _token_withhold(verdict, "token.no_key", "The service has no signing key in force.")
+        return
     verdict.save(update_fields=["ear_jwt"])
 
 

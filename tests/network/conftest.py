@@ -162,7 +162,7 @@ def service(
 ) -> World:
     """The indexed world with a service that trusts this run's emulator and signs its verdicts."""
     settings.EMULATOR_ROOT_DIR = emulator[0]
-    settings.EAR_KEY_FILE = ear_key_file
+    settings.EAR_KEY_PATH = ear_key_file
     return indexed
 
 
