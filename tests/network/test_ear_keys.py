@@ -188,7 +188,7 @@ def test_no_key_at_all_signs_nothing(settings: Any, path: Path | None) -> None:
         ear_keys_check()
 
 
-def test_every_key_is_served_under_its_thumbprint(ring: Path) -> None:
+def test_every_key_is_served_under_its_thumbprint(ring: Path, db: None) -> None:
     make(ring, NOW - 9 * DAY)
     make(ring, NOW - DAY)
     with clock_override(lambda: NOW):
