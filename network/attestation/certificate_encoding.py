@@ -1,4 +1,5 @@
 """Certificates in one encoding only: what decodes to the same but was written otherwise is refused.
+And certificates that decode, but that the library reads with no more than a warning.
 
 A reader that forgives odd white space, stray text or spare bits would take two byte strings for
 one chain. Nothing genuine needs that: PEM is compared with its own re-encoding (RFC 7468, 64
@@ -7,14 +8,22 @@ characters a line), DER outside the signed part with the only form it has here (
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 #: The AlgorithmIdentifier ecdsa-with-SHA384, which has no parameters (RFC 5758 3.2).
 _ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
 _SEQUENCE, _BIT_STRING = 0x30, 0x03
+#: Least and most bytes of name attributes (RFC 5280 appendix A.1, upper bounds).
+_NAME_LENGTHS: Final = {
+    NameOID.COMMON_NAME: (1, 64),
+    NameOID.COUNTRY_NAME: (2, 2),
+    NameOID.JURISDICTION_COUNTRY_NAME: (2, 2),
+}
 
 
 def certificates_from_pem(pem: bytes) -> tuple[x509.Certificate, ...]:
@@ -44,6 +53,69 @@ def outside_is_exact(certificate: x509.Certificate) -> bool:
         + _element(_BIT_STRING, b"\0" + certificate.signature)
     )
     return certificate.public_bytes(Encoding.DER) == _element(_SEQUENCE, body)
+
+
+def check_contents(certificate: x509.Certificate) -> None:
+    """Read every lazily decoded part once, so that nothing later can raise, and refuse what the
+    library would only warn of: whether it refuses must not depend on a filter of warnings.
+
+    ValueError, or what the library itself raises.
+    """
+    _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    _ = certificate.public_key()
+    if certificate.serial_number <= 0:
+        raise ValueError("the serial number is not positive")
+    for attribute in _name_attributes(certificate):
+        value = attribute.value
+        # In bytes, as the library counts: never more lenient than its warning.
+        length = len(value if isinstance(value, bytes) else value.encode("utf-8"))
+        least, most = _NAME_LENGTHS.get(attribute.oid, (0, length))
+        if not least <= length <= most:
+            raise ValueError("a name attribute is too short or too long")
+    if not all(text.isascii() for text in _policy_texts(certificate)):
+        raise ValueError("a policy's text is not ASCII")
+
+
+def _name_attributes(
+    certificate: x509.Certificate,
+) -> Iterator[x509.NameAttribute[str | bytes]]:
+    """Of the subject, of the issuer, and of every name that an extension holds."""
+    yield from certificate.subject
+    yield from certificate.issuer
+    for extension in certificate.extensions:
+        for name in _general_names(extension.value):
+            if isinstance(name, x509.DirectoryName):
+                yield from name.value
+        if isinstance(extension.value, x509.CRLDistributionPoints | x509.FreshestCRL):
+            for point in extension.value:
+                yield from point.relative_name or ()
+
+
+def _general_names(value: x509.ExtensionType) -> Iterator[x509.GeneralName]:
+    match value:
+        case x509.SubjectAlternativeName() | x509.IssuerAlternativeName():
+            yield from value
+        case x509.AuthorityKeyIdentifier():
+            yield from value.authority_cert_issuer or ()
+        case x509.CRLDistributionPoints() | x509.FreshestCRL():
+            for point in value:
+                yield from (*(point.full_name or ()), *(point.crl_issuer or ()))
+        case x509.AuthorityInformationAccess() | x509.SubjectInformationAccess():
+            yield from (description.access_location for description in value)
+        case x509.NameConstraints():
+            yield from (*(value.permitted_subtrees or ()), *(value.excluded_subtrees or ()))
+
+
+def _policy_texts(certificate: x509.Certificate) -> Iterator[str]:
+    for extension in certificate.extensions:
+        if not isinstance(extension.value, x509.CertificatePolicies):
+            continue
+        for policy in extension.value:
+            for qualifier in policy.policy_qualifiers or ():
+                if isinstance(qualifier, x509.UserNotice):
+                    reference = qualifier.notice_reference
+                    yield qualifier.explicit_text or ""
+                    yield (reference.organization if reference else None) or ""
 
 
 def _element(tag: int, content: bytes) -> bytes:

@@ -21,10 +21,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID, NameOID
 
-from .certificate_encoding import certificates_from_pem, outside_is_exact
+from .certificate_encoding import certificates_from_pem, check_contents, outside_is_exact
 from .dice import DiceError, DiceIdentity, parse_device_san, parse_dice
 from .errors import EvidenceError, Finding
 from .trust import SubmittedRoot, TrustAnchor, spki_sha256
@@ -36,14 +35,15 @@ MAX_CERTIFICATES: Final = 8
 #: Marks every certificate of the emulator in its common name.
 EMULATED_MARK: Final = "ALTHING EMULATED"
 
-#: Everything that the library raises, or only warns of, for a certificate it cannot read fully.
+#: Everything that the library raises for a certificate it cannot read. Its warnings are among them
+#: for a process that makes warnings errors; :func:`check_contents` refuses the same without.
 CERTIFICATE_ERRORS: Final = (
     ValueError,
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
-    CryptographyDeprecationWarning,
+    UserWarning,
 )
 
 _KNOWN_CRITICAL: Final = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE}
@@ -180,12 +180,7 @@ def check_certificates(certificates: Sequence[x509.Certificate]) -> None:
         )
     for position, certificate in enumerate(certificates):
         try:
-            # The library decodes these only when asked; asked here, nothing later can raise.
-            _ = (certificate.extensions, certificate.subject, certificate.issuer)
-            _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
-            _ = certificate.public_key()
-            if certificate.serial_number <= 0:
-                raise ValueError("the serial number is not positive")
+            check_contents(certificate)
         except CERTIFICATE_ERRORS as error:
             raise ChainError(
                 "chain.pem", f"Certificate {position} is malformed.", {"certificate": position}

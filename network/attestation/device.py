@@ -13,7 +13,7 @@ from .caches import Caches
 from .certificates import DeviceChain, chain_findings, load_device_chain
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence
-from .opaque import Opaque, OpaqueField, parse_opaque
+from .opaque import FWID_BYTES, Opaque, OpaqueField, parse_opaque
 from .policy import Policy, Tier
 from .rim import Rim, RimStore, load_rim, rim_findings
 from .signatures import raw_signature_verify
@@ -23,7 +23,16 @@ from .trust import TrustAnchors
 #: Manifest ids of emulated devices carry this, so they can never stand in for genuine ones.
 EMULATED_RIM_PREFIX: Final = "EMULATED_"
 #: T4 needs every one of these checks to hold, whatever the policy's switches say.
-T4_PREFIXES: Final = ("report.", "chain.", "sig.", "nonce.", "device.", "dice.", "fwid.mismatch")
+T4_PREFIXES: Final = (
+    "report.",
+    "chain.",
+    "sig.",
+    "nonce.",
+    "device.",
+    "dice.",
+    "fwid.malformed",
+    "fwid.mismatch",
+)
 
 
 @dataclass(slots=True)
@@ -129,7 +138,16 @@ class DeviceAppraiser:
             return
         certified = work.chain.dice.fwid if work.chain.dice is not None else None
         reported = work.opaque.fwid
-        if certified is None or reported is None:
+        if work.opaque.fwid_malformed:
+            length = len(work.opaque.fields[OpaqueField.FWID])
+            work.findings.append(
+                Finding(
+                    "fwid.malformed",
+                    f"The report's firmware id has {length} bytes; {FWID_BYTES} are expected.",
+                    data={"length": length},
+                )
+            )
+        elif certified is None or reported is None:
             where = "certificate" if certified is None else "report"
             work.findings.append(
                 Finding(
@@ -176,16 +194,19 @@ class DeviceAppraiser:
         self, work: _Work, source: str, rim_id: str | None, version: str | None
     ) -> Rim | None:
         """Fetch and judge one manifest. A manifest that is itself wrong is not compared with."""
-        xml = self.rims.get(rim_id) if rim_id is not None else None
-        if rim_id is None or version is None or xml is None:
-            work.findings.append(
-                Finding(
-                    "rim.not_found",
-                    f"There is no {source} manifest for this device, so its measurements could "
-                    "not be compared.",
-                    data={"source": source, "id": rim_id},
-                )
-            )
+        if rim_id is None or version is None:
+            reason = "the report does not name the firmware"
+            work.findings.append(_rim_not_found(source, rim_id, reason))
+            return None
+        try:
+            xml = self.rims.get(rim_id)
+        except OSError as error:
+            # The store's own trouble, told as such: the device is neither accepted nor blamed.
+            reason = f"the store cannot be read ({error.strerror or type(error).__name__})"
+            work.findings.append(_rim_not_found(source, rim_id, reason))
+            return None
+        if xml is None:
+            work.findings.append(_rim_not_found(source, rim_id, "the store does not know it"))
             return None
         try:
             rim = self.caches.rims.get_or_compute(
@@ -259,6 +280,15 @@ def rim_ids(
         parts = "_".join(part.upper() for part in board if part is not None)
         vbios_id = f"{prefix}NV_GPU_VBIOS_{parts}_{vbios.replace('.', '').upper()}"
     return [("driver", driver_id, driver), ("vbios", vbios_id, vbios)]
+
+
+def _rim_not_found(source: str, rim_id: str | None, reason: str) -> Finding:
+    return Finding(
+        "rim.not_found",
+        f"There is no {source} manifest for this device ({reason}), so its measurements could not "
+        "be compared.",
+        data={"source": source, "id": rim_id, "reason": reason},
+    )
 
 
 def _index_conflict(index: int) -> Finding:

@@ -7,7 +7,7 @@ strict about lengths and knows only what these two need.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,7 +106,11 @@ def _parse_composite(data: bytes) -> DiceIdentity:
 def _parse_tcb_info(data: bytes) -> DiceIdentity:
     fwid: bytes | None = None
     flags: frozenset[int] = frozenset()
+    seen: set[int] = set()
     for tag, content, _ in _children(_only_sequence(data)):
+        if tag in seen:
+            raise _malformed("a field comes twice")
+        seen.add(tag)
         if tag == _TCB_FWIDS:
             first = next(_children(content), None)
             if first is None or first[0] != _SEQUENCE:
@@ -114,22 +118,46 @@ def _parse_tcb_info(data: bytes) -> DiceIdentity:
             # NVIDIA lists two; the second is all zero and means nothing.
             fwid = _fwid(first[1])
         elif tag == _TCB_FLAGS:
-            if not content or content[0] > 7:
-                raise _malformed("the flags are not a bit string")
-            bits = "".join(f"{byte:08b}" for byte in content[1:])
-            flags = frozenset(i for i, bit in enumerate(bits) if bit == "1")
+            flags = _bits(content)
     return DiceIdentity(fwid=fwid, flags=flags)
 
 
+def _bits(content: bytes) -> frozenset[int]:
+    """The numbers of the set bits of a BIT STRING, the most significant of the first byte is 0."""
+    if not content or content[0] > 7 or (content[0] and len(content) == 1):
+        raise _malformed("the flags are not a bit string")
+    if content[0] and content[-1] & ((1 << content[0]) - 1):
+        raise _malformed("the flags have bits set that do not count")
+    bits = "".join(f"{byte:08b}" for byte in content[1:])
+    return frozenset(number for number, bit in enumerate(bits) if bit == "1")
+
+
+_PARSERS: Final[Mapping[x509.ObjectIdentifier, Callable[[bytes], DiceIdentity]]] = {
+    DICE_FWID_OID: _parse_composite,
+    DICE_TCB_INFO_OID: _parse_tcb_info,
+}
+
+
 def parse_dice(certificate: x509.Certificate) -> DiceIdentity | None:
-    """Read the leaf's DICE extension; None when it has none. Raises :class:`DiceError`."""
-    for extension in certificate.extensions:
-        if isinstance(extension.value, x509.UnrecognizedExtension):
-            if extension.oid == DICE_FWID_OID:
-                return _parse_composite(extension.value.value)
-            if extension.oid == DICE_TCB_INFO_OID:
-                return _parse_tcb_info(extension.value.value)
-    return None
+    """Read the leaf's DICE extension; None when it has none. Raises :class:`DiceError`.
+
+    Where both shapes are there, both are read: neither may hide the other's flags or FWID.
+    """
+    found = [
+        _PARSERS[extension.oid](extension.value.value)
+        for extension in certificate.extensions
+        if isinstance(extension.value, x509.UnrecognizedExtension) and extension.oid in _PARSERS
+    ]
+    firmware_ids = {identity.fwid for identity in found if identity.fwid is not None}
+    if len(firmware_ids) > 1:
+        raise _malformed("its two shapes name different firmware")
+    if not found:
+        return None
+    return DiceIdentity(
+        fwid=next(iter(firmware_ids), None),
+        issuer_spki=next((one.issuer_spki for one in found if one.issuer_spki is not None), None),
+        flags=frozenset[int]().union(*(identity.flags for identity in found)),
+    )
 
 
 def parse_device_san(certificate: x509.Certificate) -> str | None:

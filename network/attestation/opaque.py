@@ -20,6 +20,8 @@ TYPED_FORMAT_MARK: Final = b"NVDAOD"
 STATUS_ENABLED: Final = 0xAA
 STATUS_DISABLED: Final = 0x55
 
+FWID_BYTES: Final = 48
+
 
 class OpaqueField(IntEnum):
     """Field ids that this verifier reads."""
@@ -69,9 +71,15 @@ class Opaque:
 
     @property
     def fwid(self) -> bytes | None:
-        """The SHA-384 firmware id that the leaf certificate carries too."""
+        """The SHA-384 firmware id that the leaf certificate carries too; None for another length,
+        which is not the same as none at all: see :attr:`fwid_malformed`."""
         value = self.fields.get(OpaqueField.FWID)
-        return value if value is not None and len(value) == 48 else None
+        return value if value is not None and len(value) == FWID_BYTES else None
+
+    @property
+    def fwid_malformed(self) -> bool:
+        """True when there is a firmware id that is not a SHA-384 digest."""
+        return OpaqueField.FWID in self.fields and self.fwid is None
 
     @property
     def nvdec_disabled(self) -> bool:

@@ -61,7 +61,8 @@ class RimStore(Protocol):
     """Where trusted manifests come from. Never the node that is being judged."""
 
     def get(self, rim_id: str) -> bytes | None:
-        """The manifest's XML bytes, or None when this id is unknown."""
+        """The manifest's XML bytes, or None when this id is unknown. OSError when the store cannot
+        say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +85,32 @@ class DirectoryRimStore:
         # Ids are made from signed report fields, yet a field could still hold a path.
         if not _RIM_ID.fullmatch(rim_id) or rim_id.startswith("."):
             return None
-        path = self.directory / f"{rim_id}.swidtag"
-        return path.read_bytes() if path.is_file() else None
+        try:
+            return (self.directory / f"{rim_id}.swidtag").read_bytes()
+        except FileNotFoundError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
 class ChainedRimStore:
-    """Several stores, asked in order; the first that knows an id answers."""
+    """Several stores, asked in order; the first that knows an id answers. One that cannot be read
+    matters only where no other one answers."""
 
     stores: tuple[RimStore, ...]
 
     def get(self, rim_id: str) -> bytes | None:
-        return next((xml for store in self.stores if (xml := store.get(rim_id)) is not None), None)
+        failure: OSError | None = None
+        for store in self.stores:
+            try:
+                xml = store.get(rim_id)
+            except OSError as error:
+                failure = failure or error
+                continue
+            if xml is not None:
+                return xml
+        if failure is not None:
+            raise failure
+        return None
 
 
 def load_rim(xml: bytes) -> Rim:
