@@ -103,9 +103,8 @@ def _node_appraisal(
     required = policy.required_tier(evidence.gpu_class)
     findings += _tier_findings(evidence.gpu_class, proven=tier, required=required)
     judged = tuple(policy.judge(finding) for finding in findings)
-    status = max([status_of(judged), *(device.status for device in devices)], key=_rank)
     return Appraisal(
-        status=status,
+        status=_node_status(devices, judged, proven=tier, required=required),
         tier=tier,
         required_tier=Tier.T5 if required is None else required,
         emulated=any(device.emulated for device in devices),
@@ -113,6 +112,27 @@ def _node_appraisal(
         findings=judged,
         policy_version=policy.version,
     )
+
+
+def _node_status(
+    devices: tuple[DeviceAppraisal, ...],
+    findings: tuple[Finding, ...],
+    *,
+    proven: Tier,
+    required: Tier | None,
+) -> Status:
+    """The worst of all parts, and a refusal unless everything that acceptance needs is there."""
+    worst = max([status_of(findings), *(device.status for device in devices)], key=_rank)
+    # T3 and above are proven by every device or not at all.
+    by_devices = len(devices) > 0 and all(proven <= device.tier for device in devices)
+    # The one place that accepts.
+    accepted = (
+        worst in (Status.AFFIRMING, Status.WARNING)
+        and required is not None
+        and required <= proven
+        and (by_devices or proven < Tier.T3)
+    )
+    return worst if accepted else max(worst, Status.CONTRAINDICATED, key=_rank)
 
 
 def _tier_findings(gpu_class: str, *, proven: Tier, required: Tier | None) -> list[Finding]:
