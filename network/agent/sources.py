@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from network.attestation.emulator import (
     BLACKWELL,
     HOPPER,
+    HOPPER_H200,
     Behaviour,
     EmulatedGpu,
     EmulatorAuthority,
@@ -18,7 +19,7 @@ from network.attestation.emulator import (
 from network.attestation.evidence import DeviceEvidence
 
 #: The firmware that an emulated GPU of a class runs; classes with no CC have none.
-EMULATED_FIRMWARE = {"h100_80g": HOPPER, "h200_141g": HOPPER, "b200_192g": BLACKWELL}
+EMULATED_FIRMWARE = {"h100_80g": HOPPER, "h200_141g": HOPPER_H200, "b200_192g": BLACKWELL}
 
 
 class Source(Protocol):

@@ -11,6 +11,7 @@ from typing import Any, Final
 from .appraisal import DeviceAppraisal, Status, measurements_compare, status_of
 from .caches import Caches
 from .certificates import DeviceChain, chain_findings, load_device_chain
+from .classes import class_finding
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence
 from .opaque import FWID_BYTES, Opaque, OpaqueField, parse_opaque
@@ -59,6 +60,7 @@ class DeviceAppraiser:
     trust: TrustAnchors
     rims: RimStore
     caches: Caches
+    gpu_class: str
 
     def appraise(self, index: int, evidence: DeviceEvidence) -> DeviceAppraisal:
         """Judge one device. All failed checks are reported, not only the first."""
@@ -68,6 +70,7 @@ class DeviceAppraiser:
         self._check_report_signature(work)
         self._check_nonce(work)
         self._check_firmware_id(work)
+        self._check_class(work)
         if work.chain is not None:
             work.findings.append(
                 Finding("revocation.unknown", "Revocation of the chain was not looked up.")
@@ -164,6 +167,21 @@ class DeviceAppraiser:
                     data={"certificate": certified.hex(), "report": reported.hex()},
                 )
             )
+
+    def _check_class(self, work: _Work) -> None:
+        if work.chain is None or work.opaque is None or work.chain.chip is None:
+            return
+        chip = work.chain.chip
+        if chip.endswith("X"):
+            # The certificate names a family; the report says which of it.
+            chip = work.opaque.text(OpaqueField.CHIP_INFO) or chip
+        finding = class_finding(
+            gpu_class=self.gpu_class,
+            chip=chip,
+            chip_sku=work.opaque.text(OpaqueField.CHIP_SKU),
+        )
+        if finding is not None:
+            work.findings.append(finding)
 
     def _check_measurements(self, work: _Work) -> None:
         if work.report is None or work.opaque is None or work.chain is None:

@@ -47,6 +47,7 @@ def verify_evidence(
         trust=trust,
         rims=rims,
         caches=caches or Caches(),
+        gpu_class=evidence.gpu_class,
     )
     # More than the policy allows are not looked at: the work must stay bounded.
     accepted = evidence.devices[: policy.max_gpus_per_node]

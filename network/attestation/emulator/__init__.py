@@ -7,7 +7,7 @@ where a deployment adds them to its trust anchors. Key material is made per inst
 """
 
 from .authority import EmulatorAuthority
-from .gpu import BLACKWELL, HOPPER, Behaviour, EmulatedGpu, Firmware
+from .gpu import BLACKWELL, HOPPER, HOPPER_H200, Behaviour, EmulatedGpu, Firmware
 from .installation import (
     EmulatorInstallationError,
     emulator_prepare,
@@ -19,6 +19,7 @@ from .manifests import driver_manifest, firmware_manifests, manifests_write, vbi
 __all__ = [
     "BLACKWELL",
     "HOPPER",
+    "HOPPER_H200",
     "Behaviour",
     "EmulatedGpu",
     "EmulatorAuthority",

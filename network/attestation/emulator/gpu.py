@@ -83,12 +83,14 @@ class Firmware:
 
 
 HOPPER: Final = Firmware()
+#: The same chip on an H200's board.
+HOPPER_H200: Final = Firmware(project="G520", project_sku="0280", chip_sku="895")
 BLACKWELL: Final = Firmware(
     chip="GB100",
     driver_version="580.95.05",
     vbios_version="97.00.82.00.01",
     project="G548",
-    chip_sku="891",
+    chip_sku="886",
 )
 
 

@@ -18,12 +18,12 @@ from network.attestation.rim import DirectoryRimStore
 from network.attestation.trust import TrustAnchors
 
 from .authority import EmulatorAuthority
-from .gpu import BLACKWELL, HOPPER, Firmware
+from .gpu import BLACKWELL, HOPPER, HOPPER_H200, Firmware
 from .manifests import manifests_write
 
 ROOTS_FILE: Final = "roots.json"
 RIMS_DIRECTORY: Final = "rims"
-DEFAULT_FIRMWARES: Final = (HOPPER, BLACKWELL)
+DEFAULT_FIRMWARES: Final = (HOPPER, HOPPER_H200, BLACKWELL)
 
 
 class EmulatorInstallationError(EvidenceError):

@@ -30,16 +30,16 @@ def driver_manifest(authority: EmulatorAuthority, firmware: Firmware) -> tuple[s
         kind = f"NV_GPU_DRIVER_{firmware.chip}"
     else:
         kind = f"NV_GPU_CC_DRIVER_{firmware.chip}"
-    xml = _manifest(authority, firmware, DRIVER_INDICES, firmware.driver_version)
-    return f"{EMULATED_RIM_PREFIX}{kind}_{firmware.driver_version}", xml
+    rim_id = f"{EMULATED_RIM_PREFIX}{kind}_{firmware.driver_version}"
+    return rim_id, _manifest(authority, rim_id, firmware, DRIVER_INDICES, firmware.driver_version)
 
 
 def vbios_manifest(authority: EmulatorAuthority, firmware: Firmware) -> tuple[str, bytes]:
     """The VBIOS's manifest: its id in the store and its XML."""
     board = "_".join((firmware.project, firmware.project_sku, firmware.chip_sku)).upper()
     version = firmware.vbios_version.replace(".", "").upper()
-    xml = _manifest(authority, firmware, VBIOS_INDICES, firmware.vbios_version)
-    return f"{EMULATED_RIM_PREFIX}NV_GPU_VBIOS_{board}_{version}", xml
+    rim_id = f"{EMULATED_RIM_PREFIX}NV_GPU_VBIOS_{board}_{version}"
+    return rim_id, _manifest(authority, rim_id, firmware, VBIOS_INDICES, firmware.vbios_version)
 
 
 def firmware_manifests(
@@ -71,10 +71,15 @@ def manifests_write(
 
 
 def _manifest(
-    authority: EmulatorAuthority, firmware: Firmware, active: Collection[int], version: str
+    authority: EmulatorAuthority,
+    rim_id: str,
+    firmware: Firmware,
+    active: Collection[int],
+    version: str,
 ) -> bytes:
     root = etree.Element(f"{SWID}SoftwareIdentity", nsmap=_NAMESPACES)
-    tag_id = hashlib.sha384(f"{firmware} {version}".encode()).hexdigest()
+    # Of what the manifest stands for alone: boards that run one driver share its manifest.
+    tag_id = hashlib.sha384(rim_id.encode()).hexdigest()
     root.attrib.update(
         {
             "name": firmware.chip,

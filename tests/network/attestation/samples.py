@@ -28,6 +28,7 @@ from network.attestation import (
 from network.attestation.emulator import (
     BLACKWELL,
     HOPPER,
+    HOPPER_H200,
     Behaviour,
     EmulatedGpu,
     EmulatorAuthority,
@@ -54,13 +55,18 @@ AUTHORITY = EmulatorAuthority.from_seed("althing tests")
 STRANGER = EmulatorAuthority.from_seed("somebody else's emulator")
 EMULATOR_TRUST = AUTHORITY.trust(TrustAnchors.nvidia())
 FIRMWARE = HOPPER
-EMULATED_RIMS = MappingRimStore(firmware_manifests(AUTHORITY, [HOPPER, BLACKWELL]))
+EMULATED_RIMS = MappingRimStore(firmware_manifests(AUTHORITY, [HOPPER, HOPPER_H200, BLACKWELL]))
 #: Everything enforced, except what this version cannot know (revocation).
 STRICT = Policy(
     version=7,
     enforce_rim=True,
     enforce_measurements=True,
-    required_tiers={"h100_80g": Tier.T4, "edge_iot": Tier.T1},
+    required_tiers={
+        "h100_80g": Tier.T4,
+        "h200_141g": Tier.T4,
+        "b200_192g": Tier.T4,
+        "edge_iot": Tier.T1,
+    },
 )
 
 

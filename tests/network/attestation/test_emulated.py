@@ -25,6 +25,7 @@ from network.attestation import (
 from network.attestation.emulator import (
     BLACKWELL,
     HOPPER,
+    HOPPER_H200,
     EmulatorAuthority,
     EmulatorInstallationError,
     Firmware,
@@ -62,10 +63,13 @@ LENIENT = replace(
 KNOWN_CLASS = {"attest.required_tier_h100_80g": 0}
 
 
-@pytest.mark.parametrize("firmware", [HOPPER, BLACKWELL])
-def test_an_honest_gpu_is_affirmed_and_marked_emulated(firmware: Firmware) -> None:
+@pytest.mark.parametrize(
+    ("gpu_class", "firmware"),
+    [("h100_80g", HOPPER), ("h200_141g", HOPPER_H200), ("b200_192g", BLACKWELL)],
+)
+def test_an_honest_gpu_is_affirmed_and_marked_emulated(gpu_class: str, firmware: Firmware) -> None:
     card = gpu(firmware=firmware)
-    appraisal = Judge()(card.evidence(NONCE))
+    appraisal = Judge(gpu_class=gpu_class)(card.evidence(NONCE))
     device = appraisal.devices[0]
     assert (appraisal.status, appraisal.tier) == (Status.AFFIRMING, Tier.T4)
     assert appraisal.emulated
