@@ -1,0 +1,67 @@
+"""Readings out of a node's report: every GPU is judged alone, and a bad one says why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from network.energy.counters import Reading
+from network.energy.quantities import EnergyInputInvalid
+
+_FIELDS: Final = ("energy_mj", "power_mw", "driver_uptime_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A GPU whose claim is not used: its place in the report, and why."""
+
+    index: int
+    code: str
+    detail: str
+
+
+def readings_of(
+    gpus: Sequence[Mapping[str, Any]], *, now_ms: int, skew_ms: int, max_gpus: int
+) -> tuple[list[Reading], list[Refusal]]:
+    """Read the claims of one report, one mapping per GPU.
+
+    Each has ``uuid`` and ``sampled_at_ms`` and may have ``energy_mj``, ``power_mw``, ``boot_id``,
+    ``driver_load_id`` and ``driver_uptime_ms``. ``skew_ms`` is how far ahead a node's clock may be
+    (``attest.clock_skew``), ``max_gpus`` how many GPUs it may have (``attest.max_gpus_per_node``).
+
+    Raises:
+        EnergyInputInvalid: ``energy.too_many_gpus``, before anything is read.
+    """
+    if len(gpus) > max_gpus:
+        raise EnergyInputInvalid(
+            "energy.too_many_gpus", f"A report may name at most {max_gpus} GPUs."
+        )
+    readings: list[Reading] = []
+    refusals: list[Refusal] = []
+    seen = Counter(str(gpu.get("uuid")) for gpu in gpus if isinstance(gpu, Mapping))
+    for index, gpu in enumerate(gpus):
+        try:
+            readings.append(_reading(gpu, seen, latest_ms=now_ms + skew_ms))
+        except EnergyInputInvalid as error:
+            refusals.append(Refusal(index, error.code, error.detail))
+    return readings, refusals
+
+
+def _reading(gpu: Mapping[str, Any], seen: Counter[str], *, latest_ms: int) -> Reading:
+    if not isinstance(gpu, Mapping):
+        raise EnergyInputInvalid("energy.claim", "A GPU's claims must be an object.")
+    reading = Reading(
+        gpu_uuid=gpu.get("uuid", ""),
+        at_ms=gpu.get("sampled_at_ms", -1),
+        boot_id=gpu.get("boot_id") or "",
+        driver_load_id=gpu.get("driver_load_id") or "",
+        **{name: gpu.get(name) for name in _FIELDS},
+    )
+    if seen[reading.gpu_uuid] > 1:
+        # Neither can be believed: one of the two would be counted for the other's card.
+        raise EnergyInputInvalid("energy.duplicate_gpu", "Two GPUs of the report have this UUID.")
+    if reading.at_ms > latest_ms:
+        raise EnergyInputInvalid("energy.future", "The reading is from the future.")
+    return reading
