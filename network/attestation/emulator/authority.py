@@ -141,6 +141,7 @@ class EmulatorAuthority:
         key: ec.EllipticCurvePrivateKey,
         issuer: Issuer | None,
         is_authority: bool,
+        signs_lists: bool = False,
         valid_until: datetime = _FOREVER,
         serial_label: str | None = None,
         device_serial: str | None = None,
@@ -157,7 +158,9 @@ class EmulatorAuthority:
             .serial_number(int.from_bytes(b"\x01" + serial, "big"))
             .not_valid_before(_VALID_FROM)
             .not_valid_after(valid_until)
-            .add_extension(_key_usage(is_authority=is_authority), critical=True)
+            .add_extension(
+                _key_usage(is_authority=is_authority, signs_lists=signs_lists), critical=True
+            )
         )
         if is_authority:
             builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
@@ -169,7 +172,13 @@ class EmulatorAuthority:
         return Issuer(certificate, key)
 
     def _authority(self, name: str, issuer: Issuer | None) -> Issuer:
-        return self.issue(name=name, key=self.derive_key(name), issuer=issuer, is_authority=True)
+        return self.issue(
+            name=name,
+            key=self.derive_key(name),
+            issuer=issuer,
+            is_authority=True,
+            signs_lists=True,
+        )
 
 
 def _name(common_name: str, device_serial: str | None) -> x509.Name:
@@ -182,7 +191,7 @@ def _name(common_name: str, device_serial: str | None) -> x509.Name:
     return x509.Name(attributes)
 
 
-def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
+def _key_usage(*, is_authority: bool, signs_lists: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not is_authority,
         content_commitment=False,
@@ -190,7 +199,7 @@ def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=is_authority,
-        crl_sign=False,
+        crl_sign=signs_lists,
         encipher_only=False,
         decipher_only=False,
     )
