@@ -16,7 +16,7 @@ def test_import_linter_keeps_every_contract() -> None:
 
 def test_pure_cores_load_without_django() -> None:
     cores = ["chain.rpc", "chain.decoding", "network.attestation", "network.agent"]
-    cores += ["network.epochs.merkle", "treasury.policy", "governance.checks"]
+    cores += ["network.compute", "network.epochs.merkle", "treasury.policy", "governance.checks"]
     script = (
         "import importlib, sys\n"
         f"for name in {cores!r}: importlib.import_module(name)\n"
