@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
-from .certificate_encoding import certificate_from_der
+from .certificate_encoding import certificate_from_der, check_contents
 from .certificates import CERTIFICATE_ERRORS
 from .errors import EvidenceError
 from .signatures import raw_signature_verify
@@ -174,9 +174,12 @@ def _certificates(key_info: etree._Element) -> tuple[x509.Certificate, ...]:
     if not 1 <= len(elements) <= MAX_CERTIFICATES:
         raise XmlSignatureError("rim.keyinfo", f"X509Data holds {len(elements)} certificates.")
     try:
-        return tuple(certificate_from_der(_base64(element.text)) for element in elements)
+        certificates = tuple(certificate_from_der(_base64(element.text)) for element in elements)
+        # The signer's key is used before the caller looks at the chain; it must be readable.
+        check_contents(certificates[0])
     except CERTIFICATE_ERRORS as error:
         raise XmlSignatureError("rim.keyinfo", "A certificate cannot be read.") from error
+    return certificates
 
 
 def _base64(text: str | None) -> bytes:

@@ -15,6 +15,7 @@ from network.attestation.rim import RimError, load_rim
 
 from .encodings import (
     ders_of,
+    flipped,
     manifest_certificates,
     manifest_with_certificate,
     pem_of,
@@ -226,3 +227,16 @@ class TestManifest:
     def test_all_of_nvidias_are_written_so(self) -> None:
         for path in NVIDIA_DIRECTORY.glob("*.swidtag"):
             assert load_rim(path.read_bytes()).golden
+
+    @both_samples
+    def test_a_signer_whose_key_is_not_on_the_curve_is_refused_in_words(
+        self, sample: Sample
+    ) -> None:
+        """The library tells that late, when the key is asked for."""
+        _, judge = sample()
+        for xml in manifests(judge):
+            certificate = base64.b64decode(manifest_certificates(xml)[0])
+            point = certificate.index(bytes.fromhex("06052b8104002203620004")) + 11
+            changed = flipped(certificate, point + 95)
+            text = base64.b64encode(changed).decode()
+            assert refused(manifest_with_certificate(xml, 0, text)) == "rim.keyinfo"
