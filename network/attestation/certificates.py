@@ -39,6 +39,7 @@ EMULATED_MARK: Final = "ALTHING EMULATED"
 #: for a process that makes warnings errors; :func:`check_contents` refuses the same without.
 CERTIFICATE_ERRORS: Final = (
     ValueError,
+    TypeError,
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,

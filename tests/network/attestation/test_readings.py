@@ -137,6 +137,9 @@ class TestWarnedOf:
             pytest.param(
                 make(Spec(0)), b"\x03\x0c\x10" + ISSUER, b"\x06\x0c\x10" + ISSUER, id="issuer"
             ),
+            pytest.param(
+                make(Spec(0)), b"\x03\x0c\x14" + NAME, b"\x03\x03\x14" + NAME, id="name of bits"
+            ),
             pytest.param(with_policy("h\u00e9"), b"\x0c\x03h\xc3", b"\x1a\x03h\xc3", id="policy"),
         ],
     )
