@@ -17,6 +17,8 @@ MAX_ROUNDS: Final = 64
 MAX_OPENINGS: Final = 512
 #: An opening that would be longer has to be checked by recomputation.
 MAX_OPENING_BYTES: Final = 8 * 2**20
+#: Multiplications of int8 that one recomputation may cost the service: some ten seconds of a core.
+MAX_RECOMPUTED: Final = 2**38
 NONCE_BYTES: Final = 32
 NODE_KEY_BYTES: Final = 32
 CHALLENGE_ID_BYTES: Final = 16
@@ -56,6 +58,9 @@ class Params:
             raise ValueError(f"openings is from 1 to {min(self.n, MAX_OPENINGS)}")
         if self.opening_bytes > MAX_OPENING_BYTES:
             raise ValueError("the opened rows would be too long to send: check by recomputation")
+        recomputed = self.openings * self.rounds * self.n * self.n
+        if self.check is Check.RECOMPUTE and recomputed > MAX_RECOMPUTED:
+            raise ValueError("the opened rows are too many to compute again")
 
     @property
     def depth(self) -> int:
