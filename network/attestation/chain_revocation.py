@@ -121,12 +121,18 @@ def chain_revocation(
     received after ``now`` are left out, so that a judgement can be repeated later as of its time.
     Never raises for anything in the material.
     """
-    findings = [_malformed(item) for item in material.refused if item.received_at <= now]
-    states = []
+    states: list[Revocation] = []
+    findings: list[Finding] = []
     for position, (certificate, issuer) in enumerate(itertools.pairwise(certificates)):
         found, refused = _statements(certificate, issuer, material, now, limits)
-        findings += [_located(error, position, source) for source, error in refused]
-        states.append(weigh(found))
+        state = weigh(found)
+        states.append(state)
+        if state.state is not RevocationState.GOOD:
+            findings += [_located(error, position, source) for source, error in refused]
+    # What could not be used is told where it may be why nothing better is known, and only there:
+    # one broken file must not cast a shadow on every device whose documents are right.
+    if any(state.state is not RevocationState.GOOD for state in states[_LEAF + 1 :]):
+        findings += [_malformed(item) for item in material.refused if item.received_at <= now]
     findings += _state_findings(states)
     return ChainRevocation(tuple(states), tuple(findings))
 

@@ -11,11 +11,13 @@ from typing import Any, Final
 from .appraisal import DeviceAppraisal, Status, measurements_compare, status_of
 from .caches import Caches
 from .certificates import DeviceChain, chain_findings, load_device_chain
+from .chain_revocation import RevocationMaterial, chain_revocation
 from .classes import class_finding
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence
 from .opaque import FWID_BYTES, Opaque, OpaqueField, parse_opaque
 from .policy import Policy, Tier
+from .revocation import RevocationState
 from .rim import Rim, RimStore, load_rim, rim_findings
 from .signatures import raw_signature_verify
 from .spdm import Report, parse_report
@@ -33,7 +35,10 @@ T4_PREFIXES: Final = (
     "dice.",
     "fwid.malformed",
     "fwid.mismatch",
+    "revocation.revoked",
 )
+#: Faults of a chain's dates, which leave no doubt about who issued it.
+TIME_CODES: Final = frozenset({"chain.expired", "chain.not_yet_valid"})
 
 
 @dataclass(slots=True)
@@ -61,6 +66,8 @@ class DeviceAppraiser:
     rims: RimStore
     caches: Caches
     gpu_class: str
+    #: None where nobody looks revocation up; an empty collection says that nothing was found.
+    revocation: RevocationMaterial | None = None
 
     def appraise(self, index: int, evidence: DeviceEvidence) -> DeviceAppraisal:
         """Judge one device. All failed checks are reported, not only the first."""
@@ -71,10 +78,7 @@ class DeviceAppraiser:
         self._check_nonce(work)
         self._check_firmware_id(work)
         self._check_class(work)
-        if work.chain is not None:
-            work.findings.append(
-                Finding("revocation.unknown", "Revocation of the chain was not looked up.")
-            )
+        self._check_revocation(work)
         self._check_measurements(work)
         return self._result(index, work, evidence)
 
@@ -182,6 +186,30 @@ class DeviceAppraiser:
         )
         if finding is not None:
             work.findings.append(finding)
+
+    def _check_revocation(self, work: _Work) -> None:
+        if work.chain is None:
+            return
+        if self.revocation is None:
+            work.findings.append(
+                Finding(
+                    "revocation.unknown",
+                    "Revocation of the chain was not looked up.",
+                    data={"state": RevocationState.NOT_CHECKED.value},
+                )
+            )
+            return
+        if any(f.code.startswith("chain.") and f.code not in TIME_CODES for f in work.findings):
+            work.findings.append(
+                Finding(
+                    "revocation.not_checked",
+                    "The chain is not verified, so nobody's word about it counts.",
+                )
+            )
+            return
+        result = chain_revocation(work.chain.certificates, material=self.revocation, now=self.now)
+        work.findings += result.findings
+        work.collateral["revocation"] = {"certificates": result.as_json()}
 
     def _check_measurements(self, work: _Work) -> None:
         if work.report is None or work.opaque is None or work.chain is None:

@@ -50,6 +50,8 @@ SWITCH_BY_PREFIX: Final[Mapping[str, str]] = {
 }
 #: Codes whose switch differs from that of their prefix.
 SWITCH_BY_CODE: Final[Mapping[str, str]] = {"device.duplicate": "duplicate"}
+#: Notes where the network does not enforce revocation.
+UNCHECKED: Final = frozenset({"revocation.unknown", "revocation.not_checked"})
 #: Used where the chain does not define a parameter yet: the safe reading of each.
 DEFAULTS: Final[Mapping[str, int]] = {
     "enforce_nonce": 1,
@@ -128,7 +130,7 @@ class Policy:
             severity = (Severity.INFO, Severity.WARNING, Severity.ERROR)[self.rim_expired]
         else:
             severity = Severity.ERROR if self._enforced(finding.code) else Severity.WARNING
-        if severity is Severity.WARNING and finding.code == "revocation.unknown":
+        if severity is Severity.WARNING and finding.code in UNCHECKED:
             # Nobody looked, by this policy's own choice: worth telling, not worth a warning.
             severity = Severity.INFO
         return Finding(finding.code, finding.detail, severity, finding.data)

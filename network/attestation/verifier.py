@@ -14,6 +14,7 @@ from datetime import datetime
 
 from .appraisal import Appraisal, DeviceAppraisal, Status, status_of
 from .caches import Caches
+from .chain_revocation import RevocationMaterial
 from .device import T4_PREFIXES, DeviceAppraiser, failed_device
 from .errors import Finding, Severity
 from .evidence import NodeEvidence
@@ -32,9 +33,11 @@ def verify_evidence(
     trust: TrustAnchors,
     rims: RimStore,
     caches: Caches | None = None,
+    revocation: RevocationMaterial | None = None,
 ) -> Appraisal:
     """Appraise one node's evidence as of ``now`` (timezone-aware).
 
+    Without ``revocation`` nobody looks it up, and a finding says so.
     Never raises for anything that a node can send. The caller has already checked the request's
     signature and consumed the challenge.
     """
@@ -48,6 +51,7 @@ def verify_evidence(
         rims=rims,
         caches=caches or Caches(),
         gpu_class=evidence.gpu_class,
+        revocation=revocation,
     )
     # More than the policy allows are not looked at: the work must stay bounded.
     accepted = evidence.devices[: policy.max_gpus_per_node]

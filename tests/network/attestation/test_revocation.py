@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from network.attestation import (
+    DeviceAppraisal,
+    NodeEvidence,
+    Status,
+    Tier,
+    TrustAnchors,
+    verify_evidence,
+)
 from network.attestation.chain_revocation import (
     ChainRevocation,
     RevocationMaterial,
@@ -43,7 +51,8 @@ from .revocations import (
     one_bit_flips,
     revoked,
 )
-from .samples import AUTHORITY, NOW, STRANGER, gpu
+from .samples import AUTHORITY, EMULATED_RIMS, EMULATOR_TRUST, NOW, STRANGER, STRICT, gpu
+from .samples import NONCE as CHALLENGE
 
 ENCODING = Encoding.DER
 HOLD = x509.ReasonFlags.certificate_hold
@@ -278,11 +287,13 @@ class TestWeighing:
 
 
 class TestBadMaterial:
-    def test_what_cannot_be_read_is_a_note_and_harms_nobody(self) -> None:
+    def test_what_cannot_be_read_is_a_note_where_it_is_missed_and_harms_nobody(self) -> None:
         try_later = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)
         broken = [b"garbage", bytes(MAX_OCSP_BYTES + 1), try_later.public_bytes(ENCODING)]
-        result = judge([*broken, *responses()], [b"garbage", bytes(MAX_CRL_BYTES + 1)])
-        assert states(result) == ["not_checked", "good", "good", "good"]
+        crls = [b"garbage", bytes(MAX_CRL_BYTES + 1)]
+        assert codes(judge([*broken, *responses()], crls)) == {"revocation.good"}
+        result = judge([*broken, *responses(positions=[1, 3])], crls)
+        assert states(result) == ["not_checked", "good", "not_checked", "good"]
         notes = [f for f in result.findings if f.code == "revocation.malformed"]
         assert {note.severity for note in notes} == {Severity.INFO}
         assert sorted((note.data["source"], note.data["reason"]) for note in notes) == [
@@ -299,6 +310,8 @@ class TestBadMaterial:
         note = one(result, "revocation.malformed")
         assert note.data == {"reason": "responder", "source": "ocsp", "certificate": 1}
         assert states(result)[1] == "not_checked"
+        beside = judge([Answer(signer=STRANGER.device_chain[0]).der(), *responses()])
+        assert codes(beside) == {"revocation.good"}
 
     def test_no_mutation_clears_a_revoked_chain_or_leaves_as_an_exception(self) -> None:
         answer = responses([1], positions=[1])[0]
@@ -322,6 +335,100 @@ class TestBadMaterial:
         for changed in mutations(answer, "beside a revocation", 300):
             result = judge([changed, answer], lists(DEVICE.serial_number))
             assert states(result)[1] == "revoked"
+
+
+class TestVerifier:
+    """The same through ``verify_evidence``, with the policy's switch."""
+
+    def appraise(
+        self,
+        material: RevocationMaterial | None,
+        *,
+        enforced: bool = False,
+        trust: TrustAnchors = EMULATOR_TRUST,
+        now: datetime = NOW,
+    ) -> DeviceAppraisal:
+        evidence = NodeEvidence(CHALLENGE, (gpu().evidence(CHALLENGE),), True, "h100_80g", 1)
+        appraisal = verify_evidence(
+            evidence,
+            policy=replace(STRICT, enforce_revocation=enforced, enforce_chain=False),
+            now=now,
+            trust=trust,
+            rims=EMULATED_RIMS,
+            revocation=material,
+        )
+        return appraisal.devices[0]
+
+    def found(self, device: DeviceAppraisal) -> dict[str, Severity]:
+        return {
+            finding.code: finding.severity
+            for finding in device.findings
+            if finding.code.startswith("revocation.")
+        }
+
+    def material(self, *ocsp: bytes, crls: Sequence[bytes] = ()) -> RevocationMaterial:
+        return RevocationMaterial.load(ocsp=stored(*ocsp), crls=stored(*crls))
+
+    @pytest.mark.parametrize("enforced", [True, False])
+    def test_a_good_chain_is_affirmed_and_its_statements_kept(self, enforced: bool) -> None:
+        device = self.appraise(self.material(*responses()), enforced=enforced)
+        assert (device.status, device.tier) == (Status.AFFIRMING, Tier.T4)
+        assert self.found(device) == {"revocation.good": Severity.INFO}
+        kept = device.collateral["revocation"]["certificates"]
+        assert [row["state"] for row in kept] == ["not_checked", "good", "good", "good"]
+
+    @pytest.mark.parametrize("position", [1, 2, 3])
+    def test_a_revoked_device_loses_its_tier_even_where_it_is_only_observed(
+        self, position: int
+    ) -> None:
+        material = self.material(*responses([position]))
+        observed = self.appraise(material)
+        assert (observed.status, observed.tier) == (Status.WARNING, Tier.T1)
+        assert self.found(observed)["revocation.revoked"] is Severity.WARNING
+        enforced = self.appraise(material, enforced=True)
+        assert (enforced.status, enforced.tier) == (Status.CONTRAINDICATED, Tier.T1)
+
+    def test_a_hold_warns_or_refuses_but_keeps_what_was_proven(self) -> None:
+        material = self.material(*responses(positions=[2, 3]), revoked(HOLD).der())
+        observed = self.appraise(material)
+        assert (observed.status, observed.tier) == (Status.WARNING, Tier.T4)
+        assert self.appraise(material, enforced=True).status is Status.CONTRAINDICATED
+
+    @pytest.mark.parametrize(
+        ("material", "code"),
+        [
+            (None, "revocation.unknown"),
+            (RevocationMaterial.load(), "revocation.not_checked"),
+            (RevocationMaterial.load(crls=stored(*lists()[1:])), "revocation.not_checked"),
+        ],
+    )
+    def test_who_was_not_looked_up_is_never_good(
+        self, material: RevocationMaterial | None, code: str
+    ) -> None:
+        observed = self.appraise(material)
+        assert (observed.status, observed.tier) == (Status.AFFIRMING, Tier.T4)
+        assert self.found(observed)[code] is Severity.INFO
+        enforced = self.appraise(material, enforced=True)
+        assert enforced.status is Status.CONTRAINDICATED
+        assert self.found(enforced)[code] is Severity.ERROR
+
+    def test_without_material_the_note_says_that_nobody_looked(self) -> None:
+        finding = next(f for f in self.appraise(None).findings if f.code == "revocation.unknown")
+        assert finding.data == {"state": "not_checked"}
+
+    def test_nothing_counts_about_a_chain_that_is_not_verified(self) -> None:
+        for material in (self.material(*responses()), self.material(*responses([1]))):
+            device = self.appraise(material, trust=TrustAnchors.nvidia())
+            assert self.found(device) == {"revocation.not_checked": Severity.INFO}
+            assert "revocation" not in device.collateral
+
+    def test_a_chain_before_its_time_is_still_its_issuers(self) -> None:
+        early = datetime(2019, 1, 1, tzinfo=UTC)
+        table = {DEVICE.serial_number: RevokedEntry(early - DAY)}
+        crl = crl_issue(ISSUERS[0], number=1, this_update=early - HOUR, revoked=table)
+        documents = stored(crl, received_at=early)
+        device = self.appraise(RevocationMaterial.load(crls=documents), now=early)
+        assert self.found(device)["revocation.revoked"] is Severity.WARNING
 
 
 def moment(statement: Revocation) -> datetime:
