@@ -1,0 +1,281 @@
+"""``manage.py verify_evidence`` on the published sample, on emulated evidence, on rubbish."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from network.attestation.emulator import Behaviour, EmulatedGpu, EmulatorAuthority
+from tests.network.attestation.samples import (
+    NONCE,
+    NVIDIA_DIRECTORY,
+    NVIDIA_NONCE,
+    needs_nvidia_samples,
+)
+
+AT = "--at=2026-11-23T09:00:00Z"
+
+
+def verify(*arguments: object) -> tuple[int, str]:
+    """Run the command; return its exit code and what it wrote."""
+    out = StringIO()
+    try:
+        call_command("verify_evidence", *(str(argument) for argument in arguments), stdout=out)
+    except SystemExit as ended:
+        return int(str(ended.code)), out.getvalue()
+    except CommandError as error:
+        return error.returncode, str(error)
+    return 0, out.getvalue()
+
+
+def steps(*arguments: object) -> tuple[int, dict[str, Any]]:
+    """The same as JSON, with the steps of device 0 and of the node by title."""
+    code, text = verify(*arguments, "--json")
+    found = json.loads(text)
+    found["by_title"] = {step["title"]: step for step in found["steps"] if step["device"] != 1}
+    return code, found
+
+
+@needs_nvidia_samples
+def test_the_published_sample_at_its_time() -> None:
+    code, text = verify(NVIDIA_DIRECTORY, "--at", "2024-06-01")
+    assert code == 0
+    assert "33 of 33 measurements" in text
+    assert "Accepted: affirming, tier T4." in text
+    assert "The challenge: not checked" in text
+    code, text = verify(NVIDIA_DIRECTORY, "--at", "2024-06-01", "--nonce", NVIDIA_NONCE.hex())
+    assert code == 0
+    assert f"The report answers the challenge {NVIDIA_NONCE.hex()}." in text
+
+
+@needs_nvidia_samples
+def test_the_published_sample_today_is_a_warning() -> None:
+    code, found = steps(NVIDIA_DIRECTORY)
+    assert (code, found["accepted"], found["status"]) == (0, True, "warning")
+    manifests = found["by_title"]["The manifests"]
+    assert {finding["code"] for finding in manifests["findings"]} == {"rim.expired"}
+    assert found["devices"][0]["measurements_matched"] == 33
+
+
+@needs_nvidia_samples
+@pytest.mark.parametrize(
+    ("file", "title"),
+    [
+        ("attestationReport.txt", "The signature"),
+        ("gpuAkCertChain.txt", "The certificate chain"),
+        ("Driver_RIM_test_no_gpu.swidtag", "The manifests"),
+    ],
+)
+def test_the_published_sample_with_one_character_changed(
+    tmp_path: Path, file: str, title: str
+) -> None:
+    for path in NVIDIA_DIRECTORY.glob("*[!D].swidtag"):
+        shutil.copy(path, tmp_path)
+    for name in ("attestationReport.txt", "gpuAkCertChain.txt"):
+        shutil.copy(NVIDIA_DIRECTORY / name, tmp_path)
+    content = bytearray((tmp_path / file).read_bytes())
+    place = len(content) // 2
+    while not chr(content[place]).isdigit():
+        place += 1
+    content[place] = ord("1") if content[place] != ord("1") else ord("2")
+    (tmp_path / file).chmod(0o600)
+    (tmp_path / file).write_bytes(content)
+    code, found = steps(tmp_path, "--at", "2024-06-01")
+    assert code == 1
+    assert found["by_title"][title]["outcome"] == "failed"
+
+
+@needs_nvidia_samples
+@pytest.mark.parametrize("at", ["2014-06-01", "2022-06-01"])
+def test_the_published_sample_before_its_time(at: str) -> None:
+    code, text = verify(NVIDIA_DIRECTORY, "--at", at)
+    assert code == 1
+    assert "_yet_valid" in text
+
+
+@pytest.fixture
+def authority(emulator: tuple[Path, EmulatorAuthority], settings: Any) -> EmulatorAuthority:
+    """The service trusts this run's emulator."""
+    settings.EMULATOR_ROOT_DIR = emulator[0]
+    return emulator[1]
+
+
+def entry(gpu: EmulatedGpu, nonce: bytes = NONCE) -> dict[str, Any]:
+    evidence = gpu.evidence(nonce)
+    return {
+        "arch": "HOPPER",
+        "evidence": base64.b64encode(evidence.report).decode(),
+        "certificate": base64.b64encode(evidence.certificate_chain).decode(),
+    }
+
+
+def write(folder: Path, content: object) -> Path:
+    file = folder / "evidence.json"
+    file.write_text(json.dumps(content))
+    return file
+
+
+def report(*gpus: EmulatedGpu) -> dict[str, Any]:
+    """A report as a node sends it."""
+    devices = [entry(gpu) for gpu in gpus]
+    return {"nonce": f"0x{NONCE.hex()}", "seq": 1, "previous_hash": None, "devices": devices}
+
+
+def test_a_report_of_a_node_is_accepted(authority: EmulatorAuthority, tmp_path: Path) -> None:
+    file = write(tmp_path, report(EmulatedGpu(authority, "a"), EmulatedGpu(authority, "b")))
+    code, text = verify(file, AT)
+    assert code == 0
+    assert text.count("32 of 32 measurements") == 2
+    assert "Device 1" in text
+    assert "It is emulated and proves nothing about hardware." in text
+    code, found = steps(file, AT)
+    assert (code, found["accepted"], found["emulated"]) == (0, True, True)
+    assert found["judged_as_of"] == "2026-11-23T09:00:00+00:00"
+
+
+def test_a_list_of_devices_is_accepted(authority: EmulatorAuthority, tmp_path: Path) -> None:
+    device = entry(EmulatedGpu(authority, "a"))
+    assert verify(write(tmp_path, [device | {"nonce": NONCE.hex()}]), AT)[0] == 0
+    code, text = verify(write(tmp_path, [device]), AT)
+    assert code == 0
+    assert "The challenge: not checked" in text
+    assert verify(write(tmp_path, [device]), AT, "--nonce", "0x" + "00" * 32)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "title", "finding"),
+    [
+        (Behaviour(bad_signature=True), "The signature", "sig.report"),
+        (Behaviour(stale_nonce=True), "The challenge", "nonce.mismatch"),
+        (Behaviour(debug=True), "The boot firmware", "dice.debug"),
+        (Behaviour(changed_measurements=frozenset({3})), "The measurements", "meas.mismatch"),
+    ],
+)
+def test_bad_evidence_is_rejected_and_explained(
+    authority: EmulatorAuthority, tmp_path: Path, behaviour: Behaviour, title: str, finding: str
+) -> None:
+    file = write(tmp_path, report(EmulatedGpu(authority, "a", behaviour=behaviour)))
+    code, found = steps(file, AT)
+    assert (code, found["accepted"]) == (1, False)
+    step = found["by_title"][title]
+    assert step["outcome"] == "failed"
+    assert finding in {found["code"] for found in step["findings"]}
+    code, text = verify(file, AT)
+    assert code == 1
+    assert finding in text
+    assert "Rejected: contraindicated" in text
+
+
+def test_one_card_twice_is_rejected(authority: EmulatorAuthority, tmp_path: Path) -> None:
+    gpu = EmulatedGpu(authority, "a")
+    code, text = verify(write(tmp_path, report(gpu, gpu)), AT)
+    assert code == 1
+    assert "device.duplicate" in text
+
+
+def test_another_class_is_rejected(authority: EmulatorAuthority, tmp_path: Path) -> None:
+    file = write(tmp_path, report(EmulatedGpu(authority, "a")))
+    code, text = verify(file, AT, "--class", "b200_192g")
+    assert code == 1
+    assert "device.class_mismatch" in text
+
+
+def test_an_emulator_that_is_not_trusted_is_rejected(
+    emulator: tuple[Path, EmulatorAuthority], settings: Any, tmp_path: Path
+) -> None:
+    settings.EMULATOR_ROOT_DIR = None
+    file = write(tmp_path, report(EmulatedGpu(emulator[1], "a")))
+    code, text = verify(file, AT, "--rims", emulator[0] / "rims")
+    assert code == 1
+    assert "chain.root_unpinned" in text
+
+
+def test_manifests_can_be_given(
+    authority: EmulatorAuthority,
+    emulator: tuple[Path, EmulatorAuthority],
+    settings: Any,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "alone").mkdir()
+    shutil.copy(emulator[0] / "roots.json", tmp_path / "alone")
+    file = write(tmp_path, report(EmulatedGpu(authority, "a")))
+    settings.EMULATOR_ROOT_DIR = tmp_path / "alone"
+    code, text = verify(file, AT)
+    assert code == 1
+    assert "rim.not_found" in text
+    assert verify(file, AT, "--rims", emulator[0] / "rims")[0] == 0
+
+
+GOOD = {"evidence": "AAAA", "certificate": "AAAA"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"no json",
+        b"[" * 100_000,
+        b"17",
+        b'"text"',
+        b"null",
+        b"{}",
+        b"[]",
+        b'{"devices": {}}',
+        b'{"devices": []}',
+        b'{"devices": [7]}',
+        json.dumps([GOOD | {"evidence": "not base64!"}]).encode(),
+        json.dumps([GOOD | {"certificate": 7}]).encode(),
+        json.dumps([{"evidence": "AAAA"}]).encode(),
+        json.dumps([GOOD] * 129).encode(),
+        json.dumps([GOOD | {"evidence": "A" * 100_000}]).encode(),
+        json.dumps([GOOD | {"nonce": "00"}]).encode(),
+        json.dumps([GOOD | {"nonce": "zz" * 32}]).encode(),
+        json.dumps([GOOD | {"nonce": {"a": []}}]).encode(),
+        json.dumps([GOOD | {"nonce": "00" * 32}, GOOD | {"nonce": "11" * 32}]).encode(),
+        json.dumps({"nonce": 5, "devices": [GOOD]}).encode(),
+    ],
+    ids=range(22),
+)
+def test_what_cannot_be_read_is_told_apart_from_what_is_rejected(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "evidence.json"
+    file.write_bytes(content)
+    code, text = verify(file, AT)
+    assert code == 2
+    assert text.startswith("evidence.")
+
+
+def test_places_without_evidence(tmp_path: Path) -> None:
+    assert verify(tmp_path / "missing.json")[0] == 2
+    assert verify(tmp_path)[0] == 2
+    (tmp_path / "attestationReport.txt").write_text("not hex")
+    assert verify(tmp_path)[0] == 2
+    (tmp_path / "attestationReport.txt").write_text("00" * 20_000)
+    code, text = verify(tmp_path)
+    assert code == 2
+    assert "more than" in text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--at", "yesterday"], ["--at", ""], ["--nonce", "12"], ["--policy", "current"]],
+)
+def test_options_that_make_no_sense(tmp_path: Path, options: list[str]) -> None:
+    file = write(tmp_path, [GOOD])
+    assert verify(file, *options)[0] == 2
+
+
+def test_evidence_that_reads_and_means_nothing_is_rejected(tmp_path: Path) -> None:
+    code, text = verify(write(tmp_path, [GOOD]), AT)
+    assert code == 1
+    assert "report.too_short" in text
+    assert "Rejected" in text
