@@ -200,6 +200,20 @@ class TestAsOf:
         again = RevocationMaterial.load(ocsp=[*early, *late])
         assert chain_revocation(CHAIN, material=again, now=NOW) == before
 
+    def test_the_same_holds_for_lists_and_for_what_cannot_be_read(self) -> None:
+        late = lists(DEVICE.serial_number) + [b"garbage"]
+        material = RevocationMaterial.load(
+            crls=[*stored(*lists()), *stored(*late, received_at=NOW + HOUR)],
+            ocsp=stored(b"garbage", received_at=NOW + HOUR),
+        )
+        before = chain_revocation(CHAIN, material=material, now=NOW)
+        after = chain_revocation(CHAIN, material=material, now=NOW + HOUR)
+        assert codes(before) == {"revocation.good"}
+        assert codes(after) == {"revocation.good", "revocation.revoked", "revocation.malformed"}
+        unread = RevocationMaterial.load(ocsp=stored(b"garbage", received_at=NOW + HOUR))
+        nothing = chain_revocation(CHAIN, material=unread, now=NOW)
+        assert codes(nothing) == {"revocation.not_checked"}
+
     def test_the_order_of_the_documents_does_not_matter(self) -> None:
         documents = stored(*responses(), *responses([2], now=NOW - 2 * HOUR), revoked(HOLD).der())
         crls = stored(*lists(), *lists(CHAIN[3].serial_number, reason=HOLD, now=NOW - DAY))
