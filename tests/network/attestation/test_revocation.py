@@ -201,7 +201,7 @@ class TestAsOf:
         assert chain_revocation(CHAIN, material=again, now=NOW) == before
 
     def test_the_same_holds_for_lists_and_for_what_cannot_be_read(self) -> None:
-        late = lists(DEVICE.serial_number) + [b"garbage"]
+        late = [*lists(DEVICE.serial_number), b"garbage"]
         material = RevocationMaterial.load(
             crls=[*stored(*lists()), *stored(*late, received_at=NOW + HOUR)],
             ocsp=stored(b"garbage", received_at=NOW + HOUR),
