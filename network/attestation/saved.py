@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from .certificates import MAX_CHAIN_BYTES
+from .chain_revocation import RevocationMaterial, StoredDocument
 from .evidence import DeviceEvidence, EvidenceFormatError, devices_from_json
 from .rim import MAX_RIM_BYTES, MappingRimStore, RimStore
 from .spdm import MAX_REPORT_BYTES, NONCE_BYTES
@@ -68,6 +70,19 @@ def saved_evidence_read(path: Path) -> SavedEvidence:
     raise EvidenceFormatError(
         "evidence.unreadable", f"{path} holds neither a report with devices nor a list of devices."
     )
+
+
+def revocation_read(directory: Path, *, received_at: datetime) -> RevocationMaterial:
+    """Read OCSP responses (``*.ocsp``) and lists (``*.crl``), all in DER, as if they had come at
+    ``received_at``. Raises EvidenceFormatError ``evidence.unreadable`` for what is no directory."""
+    if not directory.is_dir():
+        raise EvidenceFormatError("evidence.unreadable", f"{directory} is no directory.")
+
+    def documents(pattern: str) -> list[StoredDocument]:
+        files = sorted(directory.glob(pattern))
+        return [StoredDocument(_read(file, MAX_FILE_BYTES), received_at) for file in files]
+
+    return RevocationMaterial.load(ocsp=documents("*.ocsp"), crls=documents("*.crl"))
 
 
 def nonce_read(text: str) -> bytes:

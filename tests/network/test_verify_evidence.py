@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from network.attestation.certificates import load_device_chain
 from network.attestation.emulator import Behaviour, EmulatedGpu, EmulatorAuthority
+from network.attestation.emulator.revocation import EmulatedResponder, RevokedEntry
+from network.attestation.ocsp import ocsp_request
 from tests.network.attestation.samples import (
     NONCE,
     NVIDIA_DIRECTORY,
@@ -211,6 +215,37 @@ def test_manifests_can_be_given(
     assert code == 1
     assert "rim.not_found" in text
     assert verify(file, AT, "--rims", emulator[0] / "rims")[0] == 0
+
+
+def answers(folder: Path, authority: EmulatorAuthority, gpu: EmulatedGpu, *, revoked: bool) -> Path:
+    """What the emulator's responder says about a card's chain, kept as files."""
+    at = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    chain = load_device_chain(gpu.certificate_chain).certificates
+    entries = {chain[1].serial_number: RevokedEntry(at)} if revoked else {}
+    responder = EmulatedResponder(authority, entries)
+    folder.mkdir()
+    for position in (1, 2, 3):
+        request = ocsp_request(chain[position], chain[position + 1])
+        (folder / f"{position}.ocsp").write_bytes(responder.answer(request, now=at))
+    return folder
+
+
+def test_revocation_can_be_given(authority: EmulatorAuthority, tmp_path: Path) -> None:
+    gpu = EmulatedGpu(authority, "a")
+    file = write(tmp_path, report(gpu))
+    good = answers(tmp_path / "good", authority, gpu, revoked=False)
+    code, found = steps(file, AT, "--revocation", good)
+    assert (code, found["by_title"]["Revocation"]["outcome"]) == (0, "passed")
+    bad = answers(tmp_path / "bad", authority, gpu, revoked=True)
+    code, found = steps(file, AT, "--revocation", bad)
+    assert (code, found["by_title"]["Revocation"]["outcome"]) == (1, "failed")
+    assert "Certificate 1 is revoked" in found["by_title"]["Revocation"]["words"]
+    # Another card's answers say nothing about this one.
+    other = write(tmp_path, report(EmulatedGpu(authority, "b")))
+    code, found = steps(other, AT, "--revocation", good)
+    assert code == 1
+    assert "Nothing says if Certificate 1 is revoked" in found["by_title"]["Revocation"]["words"]
+    assert verify(file, AT, "--revocation", tmp_path / "missing")[0] == 2
 
 
 GOOD = {"evidence": "AAAA", "certificate": "AAAA"}

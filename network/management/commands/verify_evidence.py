@@ -20,7 +20,12 @@ from network.attestation import (
     verify_evidence,
 )
 from network.attestation.explain import Outcome, Step, explain
-from network.attestation.saved import SavedEvidence, nonce_read, saved_evidence_read
+from network.attestation.saved import (
+    SavedEvidence,
+    nonce_read,
+    revocation_read,
+    saved_evidence_read,
+)
 from network.attestation.spdm import NONCE_BYTES
 from network.errors import PolicyUnavailable
 from network.selectors.policy import policy_current
@@ -56,6 +61,9 @@ class Command(BaseCommand):
         parser.add_argument("--nonce", help="The challenge in hex; else the one in the file.")
         parser.add_argument("--rims", type=Path, help="Directory with more <id>.swidtag manifests.")
         parser.add_argument(
+            "--revocation", type=Path, help="Directory with OCSP responses *.ocsp and lists *.crl."
+        )
+        parser.add_argument(
             "--policy",
             choices=["strict", "current"],
             default="strict",
@@ -67,10 +75,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = _time(options["at"])
         gpu_class = options["gpu_class"] or NO_CLASS
-        policy = _policy(options["policy"], gpu_class)
+        looked_up = options["revocation"]
+        policy = _policy(options["policy"], gpu_class, enforce_revocation=looked_up is not None)
         try:
             saved = saved_evidence_read(options["file"])
             given = nonce_read(options["nonce"]) if options["nonce"] else saved.nonce
+            revocation = revocation_read(looked_up, received_at=now) if looked_up else None
         except EvidenceFormatError as error:
             raise CommandError(f"{error.code}: {error.detail}", returncode=UNREADABLE) from error
         evidence = NodeEvidence(
@@ -83,7 +93,12 @@ class Command(BaseCommand):
         )
         trust = trust_anchors()
         appraisal = verify_evidence(
-            evidence, policy=policy, now=now, trust=trust, rims=_rims(saved, options["rims"])
+            evidence,
+            policy=policy,
+            now=now,
+            trust=trust,
+            rims=_rims(saved, options["rims"]),
+            revocation=revocation,
         )
         steps = explain(
             evidence, appraisal, trust=trust, now=now, challenge_known=given is not None
@@ -120,10 +135,11 @@ def _time(text: str | None) -> datetime:
         ) from error
 
 
-def _policy(name: str, gpu_class: str) -> Policy:
+def _policy(name: str, gpu_class: str, *, enforce_revocation: bool) -> Policy:
     if name == "strict":
         return Policy(
             version=0,
+            enforce_revocation=enforce_revocation,
             enforce_rim=True,
             enforce_measurements=True,
             required_tiers={gpu_class: Tier.T4},

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from cryptography.x509.ocsp import OCSPCertStatus
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
@@ -15,6 +16,7 @@ from network.attestation import (
     DeviceAppraisal,
     Finding,
     MappingRimStore,
+    NodeEvidence,
     Policy,
     Severity,
     Status,
@@ -22,11 +24,16 @@ from network.attestation import (
     TrustAnchors,
     ear_claims,
     trust_vector,
+    verify_evidence,
 )
+from network.attestation.chain_revocation import RevocationMaterial, StoredDocument
 from network.attestation.device import failed_device
 from network.attestation.ear import Ar4si, EvidenceStale
 
+from .revocations import CHAIN, DEVICE, ISSUERS, Answer
 from .samples import (
+    EMULATED_RIMS,
+    EMULATOR_TRUST,
     NONCE,
     NOW,
     NVIDIA_NONCE,
@@ -90,6 +97,32 @@ def test_hardware_is_affirmed_only_where_revocation_was_judged_good(
     codes: list[str], hardware: int, severity: Severity
 ) -> None:
     assert trust_vector(genuine(*codes, severity=severity))["hardware"] == hardware
+
+
+@pytest.mark.parametrize(
+    ("revoked", "hardware"), [(False, Ar4si.AFFIRMING), (True, Ar4si.CONTRAINDICATED)]
+)
+def test_hardware_follows_what_the_issuer_of_the_certificates_answers(
+    revoked: bool, hardware: int
+) -> None:
+    good, bad = OCSPCertStatus.GOOD, OCSPCertStatus.REVOKED
+    documents = [
+        Answer(DEVICE, ISSUERS[0], status=bad if revoked else good).der(),
+        Answer(CHAIN[2], ISSUERS[1]).der(),
+        Answer(CHAIN[3], ISSUERS[2]).der(),
+    ]
+    material = RevocationMaterial.load(ocsp=[StoredDocument(der, NOW) for der in documents])
+    appraisal = verify_evidence(
+        NodeEvidence(NONCE, (gpu().evidence(NONCE),), True, "h100_80g", 1),
+        policy=STRICT,
+        now=NOW,
+        trust=EMULATOR_TRUST,
+        rims=EMULATED_RIMS,
+        revocation=material,
+    )
+    # As if the same chain had ended in the vendor's root.
+    device = replace(appraisal.devices[0], emulated=False)
+    assert trust_vector(device)["hardware"] == hardware
 
 
 @pytest.mark.parametrize(
