@@ -59,18 +59,20 @@ def ear_jwks() -> dict[str, Any]:
 
 
 def ear_keys_check() -> None:
-    """Be sure, before anything is served, that verdicts can be signed and all keys be read.
+    """Be sure, before anything is served, that verdicts can be signed.
+
+    A bad file beside a good one is logged and stops nothing: server processes are started again
+    at any time, also while somebody is changing the keys.
 
     Raises:
-        EarKeyInvalid: no key is set or in force, or a file is not what its place promises.
+        EarKeyInvalid: no key is set, can be read or is in force.
     """
     if settings.EAR_KEY_PATH is None:
         raise EarKeyInvalid("ALTHING_EAR_KEY names no key, and unsigned verdicts prove nothing.")
     found = _ear_keys()
-    if found.faults:
-        raise EarKeyInvalid(f"ALTHING_EAR_KEY cannot be used: {' '.join(found.faults)}")
     if found.signing(clock.now()) is None:
-        raise EarKeyInvalid(f"There is no key in force in {settings.EAR_KEY_PATH}.")
+        why = f"ALTHING_EAR_KEY: there is no key in force in {settings.EAR_KEY_PATH}."
+        raise EarKeyInvalid(" ".join((why, *found.faults)))
 
 
 def _ear_keys() -> EarKeys:
