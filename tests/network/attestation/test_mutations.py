@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from network.attestation import DeviceEvidence, Severity
+from network.attestation.codes import CODES
 from network.attestation.spdm import parse_report
 
 from .encodings import ders_of, manifest_certificates, manifest_with_certificate, pem_of
@@ -175,3 +176,4 @@ def test_a_mutation_is_refused_in_words(make: Callable[[], Sample], count: int) 
     assert min(tried.values()) >= count // len(tried)
     assert {code.split(".")[0] for code in met} >= {"report", "sig", "chain", "rim"}
     assert len(met) > 20
+    assert met.keys() <= CODES.keys()

@@ -1,0 +1,191 @@
+"""Every code that the verifier can emit: what it means, and what the operator does next.
+
+Codes are stable: a code never changes its meaning, and one that is no longer used stays unused.
+``docs/findings.md`` is this list, and a test compares both with the sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One plain sentence each."""
+
+    meaning: str
+    next_step: str
+
+
+_OTHER_CHAIN: Final = "Send the chain as NVML gives it; if it stays so, ask the vendor."
+_OTHER_MANIFEST: Final = "None for you: the service's manifest is at fault; tell its operator."
+_OTHER_STATEMENT: Final = "None for you: the service has to renew its statements."
+_NOT_GENUINE: Final = "Read the report from NVML anew and send it unchanged."
+_AGENT: Final = "Update the agent and send the evidence as it collects it."
+_SAVED_FILE: Final = "Check the path, and that the file is what the agent saved."
+_SIGNED_AGAIN: Final = "Ask the GPU for a new report; update its firmware if it stays so."
+
+CODES: Final[Mapping[str, Code]] = {
+    "chain.algorithm": Code("A certificate has no P-384 key.", _OTHER_CHAIN),
+    "chain.count": Code("The chain has too few or too many certificates.", _OTHER_CHAIN),
+    "chain.expired": Code(
+        "A certificate of the device's chain has run out.", "Ask the vendor for a newer chain."
+    ),
+    "chain.extension": Code(
+        "A certificate has a critical extension that is unknown here.", _OTHER_CHAIN
+    ),
+    "chain.leaf_usage": Code("The first certificate is not one that signs reports.", _OTHER_CHAIN),
+    "chain.name": Code("A certificate was not issued by the one that follows it.", _OTHER_CHAIN),
+    "chain.not_ca": Code("A certificate may not issue the one before it.", _OTHER_CHAIN),
+    "chain.not_yet_valid": Code(
+        "A certificate begins in the future.", "Check the clock of the service, then the chain."
+    ),
+    "chain.pem": Code(
+        "The chain cannot be read, or is not written in the one accepted form.", _OTHER_CHAIN
+    ),
+    "chain.root_certificate": Code(
+        "The root has the pinned key but is not a certificate that this key issued.", _OTHER_CHAIN
+    ),
+    "chain.root_unpinned": Code(
+        "The chain ends in a root that is not trusted here.",
+        "Use a GPU of a vendor that this network trusts; emulated ones count nowhere else.",
+    ),
+    "chain.signature": Code(
+        "A certificate's signature is wrong, or encoded in another way than it was made.",
+        _OTHER_CHAIN,
+    ),
+    "class.sku_unknown": Code(
+        "Of this board it is not known here which class it belongs to.",
+        "None: the tier stays. Tell the service's operator the SKU.",
+    ),
+    "device.class_mismatch": Code(
+        "The GPU belongs to another class than the node is registered as.",
+        "Register the node in the class of its GPUs.",
+    ),
+    "device.duplicate": Code(
+        "One physical GPU was offered more than once.", "Offer every GPU once, on one node."
+    ),
+    "device.type_mismatch": Code(
+        "The device is not of the kind that it was offered as, or of none known here.",
+        "Offer only GPUs that the documentation lists, and their own architecture.",
+    ),
+    "dice.debug": Code(
+        "The GPU says that it runs in a debug state.",
+        "Use a production part with production firmware.",
+    ),
+    "dice.key_mismatch": Code(
+        "The leaf names another issuer's key than the chain holds.", _OTHER_CHAIN
+    ),
+    "dice.malformed": Code("The leaf's firmware identity cannot be read.", _OTHER_CHAIN),
+    "evidence.invalid": Code("The evidence sent is not in the documented form.", _AGENT),
+    "evidence.stale": Code(
+        "The report had run out when a token was to be made from it.", "Send a new report."
+    ),
+    "evidence.too_many": Code("More devices were sent than can be read.", "Split the node."),
+    "evidence.unreadable": Code("The saved evidence cannot be read.", _SAVED_FILE),
+    "fwid.absent": Code(
+        "Report or certificate names no firmware id, so the two were not compared.",
+        "None: older firmware does not tell it.",
+    ),
+    "fwid.malformed": Code("The report's firmware id has a wrong length.", _SIGNED_AGAIN),
+    "fwid.mismatch": Code(
+        "Report and certificate are of different firmware.", "Restart the GPU and collect both."
+    ),
+    "inventory.incomplete": Code(
+        "The signed inventory lists fewer GPUs than are registered, so it does not prove T1.",
+        "Let the agent see every registered GPU.",
+    ),
+    "meas.mismatch": Code(
+        "A measurement differs from what the vendor's manifest allows.",
+        "Install the vendor's driver and VBIOS of these versions unchanged, then restart.",
+    ),
+    "meas.missing": Code("The manifest has a measurement that the report has not.", _SIGNED_AGAIN),
+    "node.devices_missing": Code(
+        "Fewer GPUs sent evidence than are registered.",
+        "Bring the others back, or lower the count.",
+    ),
+    "node.devices_unregistered": Code(
+        "More GPUs sent evidence than are registered.", "Raise the registered count."
+    ),
+    "node.emulated_mixed": Code(
+        "Emulated and genuine GPUs were offered together.", "Run them as separate nodes."
+    ),
+    "node.mode_mixed": Code(
+        "The GPUs of the node run in different modes.", "Set one confidential mode on all of them."
+    ),
+    "node.too_many_devices": Code(
+        "More GPUs were offered than a node may have.", "Split the node."
+    ),
+    "nonce.mismatch": Code(
+        "The report answers another challenge than the one issued.",
+        "Ask for a challenge and answer that one; let no other program ask the GPU meanwhile.",
+    ),
+    "policy.class_unknown": Code(
+        "The network has voted no tier for this class, so nothing is enough.",
+        "Register in a class that has one, or propose the parameter.",
+    ),
+    "report.bad_header": Code("The report is not a signed SPDM 1.1 exchange.", _NOT_GENUINE),
+    "report.dup_index": Code("A measurement index is zero or comes twice.", _NOT_GENUINE),
+    "report.not_dmtf": Code("A measurement is not in the DMTF format.", _NOT_GENUINE),
+    "report.opaque_duplicate": Code("A field of the report comes twice.", _NOT_GENUINE),
+    "report.opaque_overflow": Code("The report's opaque data has wrong lengths.", _NOT_GENUINE),
+    "report.opaque_unsupported": Code(
+        "The report is of a newer format that is not read here yet.",
+        "Wait for a newer verifier, or use a driver of the documented versions.",
+    ),
+    "report.record_overflow": Code("The measurement record has wrong lengths.", _NOT_GENUINE),
+    "report.too_long": Code("The report is longer than any can be.", _NOT_GENUINE),
+    "report.too_short": Code("The report is shorter than any can be.", _NOT_GENUINE),
+    "report.trailing_bytes": Code("Something follows the report's signature.", _NOT_GENUINE),
+    "revocation.good": Code("The chain's certificates are not revoked.", "None."),
+    "revocation.hold": Code(
+        "A certificate is on hold: its issuer suspended it for now.", "Ask the vendor why."
+    ),
+    "revocation.malformed": Code(
+        "A stored statement on revocation cannot be used.", _OTHER_STATEMENT
+    ),
+    "revocation.not_checked": Code(
+        "Nobody could say whether a certificate is revoked.",
+        "None for you: the service holds no statement on this chain yet.",
+    ),
+    "revocation.revoked": Code(
+        "The issuer has revoked a certificate of the chain.",
+        "Take the GPU out of service and ask the vendor.",
+    ),
+    "revocation.stale": Code(
+        "What is known about revocation is out of date.",
+        _OTHER_STATEMENT,
+    ),
+    "revocation.unknown": Code(
+        "The issuer does not know a certificate of the chain.", "Ask the vendor."
+    ),
+    "rim.chain": Code("The manifest's signer does not count for this device.", _OTHER_MANIFEST),
+    "rim.digest": Code("The manifest was changed after it was signed.", _OTHER_MANIFEST),
+    "rim.doctype": Code("The manifest has a document type.", _OTHER_MANIFEST),
+    "rim.expired": Code(
+        "The manifest's signer has run out.", "Update driver or VBIOS to a newer manifest's."
+    ),
+    "rim.index_conflict": Code("Two values are claimed for one measurement.", _OTHER_MANIFEST),
+    "rim.keyinfo": Code("The manifest's certificates cannot be read.", _OTHER_MANIFEST),
+    "rim.malformed": Code("The manifest is not in the vendor's form.", _OTHER_MANIFEST),
+    "rim.not_found": Code(
+        "There is no manifest for this driver or VBIOS; the finding says why.",
+        "Use a driver and VBIOS that the service has manifests for, or tell its operator.",
+    ),
+    "rim.not_yet_valid": Code("The manifest's signer begins in the future.", _OTHER_MANIFEST),
+    "rim.profile": Code("The manifest is not signed in the one accepted way.", _OTHER_MANIFEST),
+    "rim.signature": Code("The manifest's signature is wrong.", _OTHER_MANIFEST),
+    "rim.version": Code("The manifest is for another product or version.", _OTHER_MANIFEST),
+    "sig.report": Code(
+        "The report is not signed by the leaf certificate's key.",
+        "Collect report and chain of the same GPU in one go.",
+    ),
+    "tier.required": Code(
+        "The node proves a lower tier than its class must.", "See the other findings first."
+    ),
+    "verifier.fault": Code(
+        "The verifier itself failed on this device.", "Send another report; tell the operator."
+    ),
+}
