@@ -10,7 +10,7 @@ from typing import Any, Final
 from network.energy.counters import Reading
 from network.energy.quantities import EnergyInputInvalid
 
-_FIELDS: Final = ("energy_mj", "power_mw", "driver_uptime_ms")
+_OPTIONAL: Final = ("energy_mj", "power_mw", "boot_id", "driver_load_id", "driver_uptime_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ def readings_of(
         )
     readings: list[Reading] = []
     refusals: list[Refusal] = []
-    seen = Counter(str(gpu.get("uuid")) for gpu in gpus if isinstance(gpu, Mapping))
+    # A UUID is hexadecimal, so its case tells no two cards apart.
+    seen = Counter(str(gpu.get("uuid")).casefold() for gpu in gpus if isinstance(gpu, Mapping))
     for index, gpu in enumerate(gpus):
         try:
             readings.append(_reading(gpu, seen, latest_ms=now_ms + skew_ms))
@@ -55,11 +56,9 @@ def _reading(gpu: Mapping[str, Any], seen: Counter[str], *, latest_ms: int) -> R
     reading = Reading(
         gpu_uuid=gpu.get("uuid", ""),
         at_ms=gpu.get("sampled_at_ms", -1),
-        boot_id=gpu.get("boot_id") or "",
-        driver_load_id=gpu.get("driver_load_id") or "",
-        **{name: gpu.get(name) for name in _FIELDS},
+        **{name: gpu[name] for name in _OPTIONAL if gpu.get(name) is not None},
     )
-    if seen[reading.gpu_uuid] > 1:
+    if seen[reading.gpu_uuid.casefold()] > 1:
         # Neither can be believed: one of the two would be counted for the other's card.
         raise EnergyInputInvalid("energy.duplicate_gpu", "Two GPUs of the report have this UUID.")
     if reading.at_ms > latest_ms:

@@ -43,6 +43,8 @@ def test_a_good_claim_becomes_a_reading() -> None:
         (claim(sampled_at_ms=None), "energy.not_whole"),
         (claim(uuid="../../etc/passwd"), "energy.uuid"),
         (claim(uuid=["GPU"]), "energy.uuid"),
+        (claim(boot_id=0), "energy.load_id"),
+        (claim(driver_load_id=[]), "energy.load_id"),
         ({}, "energy.uuid"),
         ("GPU", "energy.claim"),
     ],
@@ -54,8 +56,9 @@ def test_a_bad_claim_is_refused_and_the_next_gpu_is_not(gpu: Any, code: str) -> 
     assert [reading.gpu_uuid for reading in readings] == ["GPU-2"]
 
 
-def test_two_gpus_of_one_uuid_are_both_refused() -> None:
-    gpus = claim(), claim(uuid="GPU-2"), claim(energy_mj=6)
+@pytest.mark.parametrize("uuid", [UUID, UUID.upper()])
+def test_two_gpus_of_one_uuid_are_both_refused(uuid: str) -> None:
+    gpus = claim(), claim(uuid="GPU-2"), claim(uuid=uuid, energy_mj=6)
     assert refused(*gpus) == [(0, "energy.duplicate_gpu"), (2, "energy.duplicate_gpu")]
 
 
