@@ -40,8 +40,8 @@ class NodeEvidence:
     """One attestation of one node.
 
     ``nonce`` is the 32-byte challenge that the service issued and consumed; ``inventory_signed``
-    is True when the request's signature by the node key has been verified; ``gpu_class`` and
-    ``gpu_count`` are the on-chain registration's.
+    is True when the node key has signed an inventory that lists all registered GPUs; ``gpu_class``
+    and ``gpu_count`` are the on-chain registration's.
     """
 
     nonce: bytes

@@ -198,6 +198,15 @@ def _node_findings(
                 Severity.WARNING,
             )
         )
+    if not evidence.inventory_signed:
+        findings.append(
+            Finding(
+                "inventory.incomplete",
+                f"The report's inventory does not list all {evidence.gpu_count} registered GPUs, "
+                "so it does not prove tier T1.",
+                Severity.INFO,
+            )
+        )
     modes = {device.mode for device in devices if device.mode is not None}
     if len(modes) > 1:
         findings.append(

@@ -30,13 +30,15 @@ from network.services.verdicts import verdict_create
 @dataclass(frozen=True, slots=True)
 class Report:
     """One report as received. ``body`` is the request's body byte for byte; ``seq`` counts from 1;
-    ``previous_hash`` is the SHA-256 of the body before, None for the first."""
+    ``previous_hash`` is the SHA-256 of the body before, None for the first; ``inventory_gpus`` is
+    how many GPUs the body's inventory lists."""
 
     body: bytes
     nonce: bytes
     seq: int
     previous_hash: bytes | None
     devices: tuple[DeviceEvidence, ...]
+    inventory_gpus: int
 
     @property
     def digest(self) -> bytes:
@@ -70,7 +72,12 @@ def attestation_receive(
         received_at=at,
     )
     verdict = verdict_create(
-        node=node, attestation=attestation, devices=report.devices, policy=policy, at=at
+        node=node,
+        attestation=attestation,
+        devices=report.devices,
+        inventory_gpus=report.inventory_gpus,
+        policy=policy,
+        at=at,
     )
     state.last_seq = report.seq
     state.last_report_hash = report.digest

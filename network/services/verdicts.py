@@ -21,6 +21,7 @@ from network.attestation import (
     verify_evidence,
 )
 from network.attestation.appraisal import DeviceAppraisal
+from network.attestation.inventory import inventory_gpu_count
 from network.models import (
     Attestation,
     AttestationState,
@@ -45,6 +46,7 @@ def verdict_create(
     node: Node,
     attestation: Attestation,
     devices: tuple[DeviceEvidence, ...],
+    inventory_gpus: int,
     policy: PolicySnapshot,
     at: datetime,
     rejudge_of: Verdict | None = None,
@@ -52,10 +54,11 @@ def verdict_create(
     """Judge one report as of the time it was received and store the verdict with its policy.
 
     Never raises for anything a node can send. Freshness counts from the report's
-    receipt, so judging late or again makes no report younger.
+    receipt, so judging late or again makes no report younger. ``inventory_gpus`` is how many GPUs
+    the report's signed inventory lists.
     """
     judged_by = policy.appraisal_policy()
-    appraisal = _appraise(node, attestation, devices, judged_by)
+    appraisal = _appraise(node, attestation, devices, inventory_gpus, judged_by)
     verdict = Verdict.objects.create(
         attestation=attestation,
         node_id=node.node_id,
@@ -86,12 +89,13 @@ def _appraise(
     node: Node,
     attestation: Attestation,
     devices: tuple[DeviceEvidence, ...],
+    inventory_gpus: int,
     judged_by: Policy,
 ) -> Appraisal:
     evidence = NodeEvidence(
         nonce=attestation.challenge_id,
         devices=devices,
-        inventory_signed=True,
+        inventory_signed=inventory_gpus >= node.gpu_count,
         gpu_class=node.gpu_class,
         gpu_count=node.gpu_count,
     )
@@ -155,11 +159,12 @@ def verdict_rejudge(*, node: Node, policy: PolicySnapshot, at: datetime) -> Verd
     before = None if state is None else state.latest_verdict
     if state is None or before is None or before.policy_hash == policy.digest:
         return None
-    devices = devices_from_json(json.loads(before.attestation.evidence)["devices"])
+    body = json.loads(before.attestation.evidence)
     verdict = verdict_create(
         node=node,
         attestation=before.attestation,
-        devices=devices,
+        devices=devices_from_json(body["devices"]),
+        inventory_gpus=inventory_gpu_count(body.get("inventory")),
         policy=policy,
         at=at,
         rejudge_of=before,

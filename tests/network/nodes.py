@@ -33,6 +33,8 @@ class TestNode:
     gpus: list[EmulatedGpu]
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     client: Client = field(default_factory=Client)
+    can_attest: bool = True
+    ml_dsa: MLDSA65PrivateKey | None = None
 
     @property
     def public_key(self) -> bytes:
@@ -83,7 +85,7 @@ class TestNode:
         """A report that answers a challenge, with real evidence of every card."""
         nonce = bytes.fromhex(challenge["nonce"][2:])
         devices = []
-        for gpu in self.gpus:
+        for gpu in self.gpus if self.can_attest else []:
             evidence = gpu.evidence(nonce)
             devices.append(
                 {
@@ -96,8 +98,14 @@ class TestNode:
             "nonce": challenge["nonce"],
             "seq": challenge["next_seq"],
             "previous_hash": challenge["previous_hash"],
+            "inventory": self.inventory(),
             "devices": devices,
         } | changes
+
+    def inventory(self) -> dict[str, Any]:
+        """What the node says it has."""
+        gpus = [{"index": index, "uuid": gpu.uuid} for index, gpu in enumerate(self.gpus)]
+        return {"source": "ALTHING EMULATED", "gpus": gpus}
 
     def challenge(self) -> dict[str, Any]:
         answer = self.post("challenges")

@@ -266,7 +266,7 @@ def test_a_vote_makes_an_accepted_report_stale(make_node: MakeNode, service: Wor
 
 def test_a_higher_tier_fails_what_proved_less(make_node: MakeNode, service: World) -> None:
     node = make_node(gpu_class="edge_iot", gpu_count=1)
-    node.gpus = []
+    node.can_attest = False
     verdict = node.attest().json()["verdict"]
     assert (verdict["status"], verdict["tier"]) == ("affirming", 1)
     assert standing(node)["standing"] == "attested"
@@ -277,6 +277,39 @@ def test_a_higher_tier_fails_what_proved_less(make_node: MakeNode, service: Worl
     now = standing(node)
     assert (now["standing"], now["required_tier"]) == ("failed", 2)
     assert "asks tier T2" in now["sentence"]
+
+
+@pytest.mark.parametrize(
+    "inventory",
+    [None, {}, {"gpus": []}, {"gpus": [{"uuid": "GPU-a"}]}, {"gpus": [{"uuid": "GPU-a"}] * 2}],
+    ids=["none", "empty", "no GPU", "one of two", "one twice"],
+)
+def test_a_report_that_lists_too_few_gpus_proves_no_tier(
+    make_node: MakeNode, service: World, inventory: dict[str, Any] | None
+) -> None:
+    node = make_node(gpu_class="edge_iot", gpu_count=2)
+    node.can_attest = False
+    body = node.report(node.challenge())
+    if inventory is None:
+        del body["inventory"]
+    else:
+        body["inventory"] = inventory
+    answer = node.post("attestations", body)
+    assert answer.status_code == 201, answer.content
+    verdict = answer.json()["verdict"]
+    assert (verdict["status"], verdict["tier"]) == ("contraindicated", 0)
+    found = {row["code"]: row["severity"] for row in verdict["findings"]["findings"]}
+    assert found["tier.required"] == "error"
+    assert found["inventory.incomplete"] == "info"
+    # The stored bytes say the same when they are judged again.
+    service.parameters_set(attest__required_tier_edge_iot=0)
+    service.settle()
+    service.pass_time(3700)
+    service.index()
+    row = Node.objects.get(node_id=node.node_id)
+    again = verdict_rejudge(node=row, policy=policy_current(), at=clock.now())
+    assert again is not None
+    assert (again.status, again.tier) == ("affirming", 0)
 
 
 def test_judging_again_names_both_policies(
@@ -308,7 +341,7 @@ def test_sql_and_python_agree_on_the_standing(
     good, bad, silent, leaving = (make_node(operator=index) for index in (3, 4, 5, 6))
     edge = make_node(operator=7, gpu_class="edge_iot", gpu_count=1)
     bad.gpus[0] = EmulatedGpu(emulator[1], "bad", behaviour=Behaviour(stale_nonce=True))
-    edge.gpus = []
+    edge.can_attest = False
     for node in (good, bad, leaving, edge):
         assert node.attest().status_code == 201
     operator = service.accounts[6].address

@@ -130,6 +130,13 @@ class AttestationPostSerializer(serializers.Serializer[Any]):
     seq = StrictIntegerField(min_value=1, max_value=2**63 - 1)
     previous_hash = Hash32SerializerField(allow_null=True, required=True)
     devices = DeviceEvidenceSerializer(many=True, max_length=MAX_DEVICES)  # type: ignore[call-arg]
+    inventory = serializers.DictField(
+        required=False,
+        help_text=(
+            "What the node says it has, a claim. Tier T1 needs one that lists every registered "
+            'GPU: `{"gpus": [{"uuid": ...}, ...]}`.'
+        ),
+    )
 
 
 class AttestationSerializer(serializers.Serializer[Any]):
