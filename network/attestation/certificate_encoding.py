@@ -18,6 +18,13 @@ from cryptography.x509.oid import NameOID
 #: The AlgorithmIdentifier ecdsa-with-SHA384, which has no parameters (RFC 5758 3.2).
 _ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
 _SEQUENCE, _BIT_STRING = 0x30, 0x03
+#: The common extensions in which there is no name, told apart first because it is cheap.
+_NAMELESS: Final = {
+    x509.BasicConstraints,
+    x509.KeyUsage,
+    x509.SubjectKeyIdentifier,
+    x509.UnrecognizedExtension,
+}
 #: Least and most bytes of name attributes (RFC 5280 appendix A.1, upper bounds).
 _NAME_LENGTHS: Final = {
     NameOID.COMMON_NAME: (1, 64),
@@ -72,8 +79,11 @@ def check_contents(certificate: x509.Certificate) -> None:
         least, most = _NAME_LENGTHS.get(attribute.oid, (0, length))
         if not least <= length <= most:
             raise ValueError("a name attribute is too short or too long")
-    if not all(text.isascii() for text in _policy_texts(certificate)):
-        raise ValueError("a policy's text is not ASCII")
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.CertificatePolicies) and not all(
+            text.isascii() for text in _policy_texts(extension.value)
+        ):
+            raise ValueError("a policy's text is not ASCII")
 
 
 def _name_attributes(
@@ -83,6 +93,8 @@ def _name_attributes(
     yield from certificate.subject
     yield from certificate.issuer
     for extension in certificate.extensions:
+        if type(extension.value) in _NAMELESS:
+            continue
         for name in _general_names(extension.value):
             if isinstance(name, x509.DirectoryName):
                 yield from name.value
@@ -106,16 +118,13 @@ def _general_names(value: x509.ExtensionType) -> Iterator[x509.GeneralName]:
             yield from (*(value.permitted_subtrees or ()), *(value.excluded_subtrees or ()))
 
 
-def _policy_texts(certificate: x509.Certificate) -> Iterator[str]:
-    for extension in certificate.extensions:
-        if not isinstance(extension.value, x509.CertificatePolicies):
-            continue
-        for policy in extension.value:
-            for qualifier in policy.policy_qualifiers or ():
-                if isinstance(qualifier, x509.UserNotice):
-                    reference = qualifier.notice_reference
-                    yield qualifier.explicit_text or ""
-                    yield (reference.organization if reference else None) or ""
+def _policy_texts(policies: x509.CertificatePolicies) -> Iterator[str]:
+    for policy in policies:
+        for qualifier in policy.policy_qualifiers or ():
+            if isinstance(qualifier, x509.UserNotice):
+                reference = qualifier.notice_reference
+                yield qualifier.explicit_text or ""
+                yield (reference.organization if reference else None) or ""
 
 
 def _element(tag: int, content: bytes) -> bytes:

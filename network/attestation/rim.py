@@ -252,6 +252,6 @@ def _read_alternatives(resource: etree._Element, index: int) -> tuple[bytes, ...
 
 def _number(resource: etree._Element, name: str, *, limit: int) -> int:
     text = resource.get(name, "")
-    if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) > limit:
+    if not (text.isascii() and text.isdigit() and len(text) <= 4) or int(text) > limit:
         raise RimError("rim.malformed", f"The attribute {name} is not a number up to {limit}.")
     return int(text)

@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
-from .certificate_encoding import certificate_from_der, check_contents
+from .certificate_encoding import certificate_from_der
 from .certificates import CERTIFICATE_ERRORS
 from .errors import EvidenceError
 from .signatures import raw_signature_verify
@@ -32,8 +32,8 @@ ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#sha384"
 ECDSA_SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"
 XML_WHITE_SPACE: Final = " \t\r\n"
-XML_NAMESPACE: Final = "{http://www.w3.org/XML/1998/namespace}"
 MAX_CERTIFICATES: Final = 8
+_HAS_XML_ATTRIBUTE: Final = etree.XPath("boolean(//@xml:*)")
 
 
 class XmlSignatureError(EvidenceError):
@@ -52,6 +52,7 @@ def verify_enveloped(xml: bytes) -> SignedDocument:
     """Verify the signature with the first certificate's key. Whether that certificate counts is
     the caller's question. Raises :class:`XmlSignatureError`."""
     root = _parse(xml)
+    _check_nodes(root)
     _check_plain(xml, root)
     signature = _only_signature(root)
     signed_info, value, key_info = _signature_parts(signature)
@@ -88,15 +89,17 @@ def _parse(xml: bytes) -> etree._Element:
     info = root.getroottree().docinfo
     if info.internalDTD is not None or info.doctype:
         raise XmlSignatureError("rim.doctype", "The manifest has a document type; none is allowed.")
-    for element in root.iter():
-        if not isinstance(element.tag, str):
-            raise XmlSignatureError(
-                "rim.malformed", "The manifest has a comment, entity or processing instruction."
-            )
-        # Canonical XML 1.0 and 1.1 differ only in xml:* attributes; without any, lxml's 1.0 serves.
-        if any(str(name).startswith(XML_NAMESPACE) for name in element.attrib):
-            raise XmlSignatureError("rim.malformed", "The manifest has an xml:* attribute.")
     return root
+
+
+def _check_nodes(root: etree._Element) -> None:
+    if next(root.iter(etree.Comment, etree.Entity, etree.ProcessingInstruction), None) is not None:
+        raise XmlSignatureError(
+            "rim.malformed", "The manifest has a comment, entity or processing instruction."
+        )
+    # Canonical XML 1.0 and 1.1 differ only in xml:* attributes; without any, lxml's 1.0 serves.
+    if _HAS_XML_ATTRIBUTE(root):
+        raise XmlSignatureError("rim.malformed", "The manifest has an xml:* attribute.")
 
 
 def _check_plain(xml: bytes, root: etree._Element) -> None:
@@ -175,8 +178,8 @@ def _certificates(key_info: etree._Element) -> tuple[x509.Certificate, ...]:
         raise XmlSignatureError("rim.keyinfo", f"X509Data holds {len(elements)} certificates.")
     try:
         certificates = tuple(certificate_from_der(_base64(element.text)) for element in elements)
-        # The signer's key is used before the caller looks at the chain; it must be readable.
-        check_contents(certificates[0])
+        # Read here because it is used before the caller looks at the chain.
+        certificates[0].public_key()
     except CERTIFICATE_ERRORS as error:
         raise XmlSignatureError("rim.keyinfo", "A certificate cannot be read.") from error
     return certificates
