@@ -25,11 +25,12 @@ from network.api.views.parameters import (
     ParameterListView,
     ParameterValidateView,
 )
+from network.api.views.preview import PolicyPreviewView
 from network.api.views.trust import JwksView, NetworkSummaryView, PolicyView, TrustView
 
 
 def _write(route: str, view: type[APIView], name: str) -> list[URLPattern]:
-    """A write's address, and the same without the slash, which the description leaves out."""
+    """An address, and the same without the slash, which the description leaves out."""
     unlisted: dict[str, Any] = {"schema": None}
     return [
         path(f"{route}/", view.as_view(), name=name),
@@ -55,6 +56,7 @@ urlpatterns: list[URLPattern] = [
     *_write("nodes/<str:node_id>/challenges", ChallengeView, "api-node-challenges"),
     *_write("nodes/<str:node_id>/attestations", AttestationView, "api-node-attestations"),
     path("verdicts/<int:verdict_id>/", VerdictDetailView.as_view(), name="api-verdict-detail"),
+    *_write("policy/preview", PolicyPreviewView, "api-policy-preview"),
     path("network/trust/", TrustView.as_view(), name="api-trust"),
     path("network/policy/", PolicyView.as_view(), name="api-policy"),
     path("network/jwks/", JwksView.as_view(), name="api-jwks"),

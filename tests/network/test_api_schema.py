@@ -99,6 +99,7 @@ PARTS = [
     "network",
     "nodes",
     "parameters",
+    "policy",
     "proposals",
     "status",
     "transactions",
