@@ -12,6 +12,7 @@ from governance.views import (
     governors,
     health,
     moderation,
+    preview,
     proposal_detail,
     proposals,
     status,
@@ -32,6 +33,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("proposals/<int:number>/", proposal_detail.proposal_detail, name="proposal_detail"),
     path("proposals/<int:number>/live/", proposal_detail.proposal_live, name="proposal_live"),
     path("proposals/<int:number>/rail/", proposal_detail.proposal_rail, name="proposal_rail"),
+    path("proposals/<int:number>/preview/", preview.proposal_preview, name="proposal_preview"),
+    path(
+        "proposals/<int:number>/preview/card/", preview.preview_card, name="proposal_preview_card"
+    ),
     path("proposals/<int:number>/comments/", discussion.comment_post, name="comment_post"),
     path(
         "proposals/<int:number>/comments/<int:comment>/delete/",

@@ -33,6 +33,7 @@ from governance.views.delegates import SENTINEL
 from governance.views.discussion import comment_threads
 from governance.views.findings import proposal_remarks
 from governance.views.power import Power, snapshot_power
+from governance.views.preview import previewed_values
 from governance.views.steps import action_bar, timeline_steps
 
 VOTES_PAGE = 25
@@ -88,6 +89,7 @@ def proposal_detail(request: HttpRequest, number: int) -> HttpResponse:
         "state": state,
         "totals": proposal_totals(proposal),
         "cards": cards,
+        "previewed": not state.is_final and bool(previewed_values(actions)),
         "remarks": [] if state.is_final else proposal_remarks(proposal, actions, at=at),
         "steps": timeline_steps(proposal, state, at=at),
         "hidden": hidden,
