@@ -1,8 +1,8 @@
 """The proof that a node's keys belong to its operator: hashes and EIP-712 typed data.
 
 Knows no Django and no database. The operator signs ``RegisterNode`` with the wallet
-that registered the node on chain; the node's Ed25519 key signs the same 32-byte
-digest. Source: EIP-712; ``keysHash`` as in ``contracts/interfaces/INodeRegistry.sol``.
+that registered the node on chain; every key of the node signs the same 32-byte
+digest. Source: EIP-712; FIPS 204; ``keysHash`` as in ``contracts/interfaces/INodeRegistry.sol``.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,19 @@ from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 
 from chain.addresses import to_checksum
 from chain.hashing import keccak
 
 DOMAIN_NAME: Final = "Althing Node"
 DOMAIN_VERSION: Final = "1"
+#: FIPS 204, table 2: bytes of an ML-DSA-65 public key and of a signature.
+ML_DSA_65_KEY_BYTES: Final = 1952
+ML_DSA_65_SIGNATURE_BYTES: Final = 3309
+#: The context (FIPS 204, 5.2) of a registration: no signature that an ML-DSA key makes for another
+#: purpose can be shown as this proof, nor this one for another.
+ML_DSA_REGISTER_CONTEXT: Final = b"althing-register-v1"
 _DOMAIN_TYPE: Final = (
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
@@ -38,7 +45,7 @@ class RegisterNode:
     registry: bytes
 
     def digest(self) -> bytes:
-        """The 32 bytes that both keys sign."""
+        """The 32 bytes that all keys sign."""
         domain = keccak(
             keccak(_DOMAIN_TYPE.encode("ascii"))
             + keccak(DOMAIN_NAME.encode("ascii"))
@@ -90,6 +97,18 @@ def ed25519_verify(*, public_key: bytes, message: bytes, signature: bytes) -> bo
     """Whether a raw 32-byte Ed25519 key signed the message (RFC 8032)."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def ml_dsa_65_verify(*, public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether a raw ML-DSA-65 key signed the message for a registration (FIPS 204, the pure
+    variant, with :data:`ML_DSA_REGISTER_CONTEXT`)."""
+    try:
+        MLDSA65PublicKey.from_public_bytes(public_key).verify(
+            signature, message, ML_DSA_REGISTER_CONTEXT
+        )
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -19,24 +19,31 @@ from network.models import (
     NodeKeyEvent,
     NodeKeyStatus,
 )
-from network.registration import RegisterNode, ed25519_verify, keys_hash
+from network.registration import (
+    ML_DSA_REGISTER_CONTEXT,
+    RegisterNode,
+    ed25519_verify,
+    keys_hash,
+    ml_dsa_65_verify,
+)
 from network.services.challenges import challenge_use, keys_hash_check
 
 
 @dataclass(frozen=True, slots=True)
 class KeyProof:
     """What a node sends to have its keys accepted. Signatures are raw bytes: the operator's
-    65 (or a contract wallet's), the node's 64."""
+    65 (or a contract wallet's), the node's 64, its ML-DSA-65 key's 3309 (both empty without)."""
 
     nonce: bytes
     ed25519: bytes
     ml_dsa_65: bytes
     operator_signature: bytes
     node_signature: bytes
+    ml_dsa_signature: bytes = b""
 
 
 def register_statement(*, node: Node, challenge: Challenge, hash_: bytes) -> RegisterNode:
-    """Build what both keys have to sign for this challenge."""
+    """Build what all keys have to sign for this challenge."""
     return RegisterNode(
         operator=node.operator,
         node_id=node.node_id,
@@ -54,7 +61,8 @@ def key_register(*, node: Node, proof: KeyProof, at: datetime) -> NodeKey:
 
     Raises:
         Conflict: the challenge is not open; ``keys_hash_mismatch``; ``key_taken``.
-        Refused: ``operator_signature_invalid`` or ``node_signature_invalid``.
+        Refused: ``operator_signature_invalid``, ``node_signature_invalid``,
+            ``ml_dsa_signature_missing`` or ``ml_dsa_signature_invalid``.
         RpcError: the operator is a contract and the node of the chain does not answer.
     """
     hash_ = keys_hash(operator=node.operator, ed25519=proof.ed25519, ml_dsa_65=proof.ml_dsa_65)
@@ -96,11 +104,33 @@ def _signatures_check(node: Node, proof: KeyProof, digest: bytes) -> None:
             "The node key has not signed this digest.",
             {"digest": f"0x{digest.hex()}"},
         )
+    _ml_dsa_check(proof, digest)
     if not verify_digest(node.operator, digest, proof.operator_signature):
         raise Refused(
             "operator_signature_invalid",
             "The node's operator has not signed this RegisterNode message.",
             {"digest": f"0x{digest.hex()}", "operator": to_checksum(node.operator)},
+        )
+
+
+def _ml_dsa_check(proof: KeyProof, digest: bytes) -> None:
+    """An ML-DSA key without its own signature may be anybody's, or nobody's."""
+    data = {"digest": f"0x{digest.hex()}", "context": ML_DSA_REGISTER_CONTEXT.decode("ascii")}
+    if not proof.ml_dsa_65 and not proof.ml_dsa_signature:
+        return
+    if not proof.ml_dsa_signature:
+        raise Refused(
+            "ml_dsa_signature_missing",
+            "An ML-DSA-65 key is accepted only with its own signature over this digest.",
+            data,
+        )
+    if not ml_dsa_65_verify(
+        public_key=proof.ml_dsa_65, message=digest, signature=proof.ml_dsa_signature
+    ):
+        raise Refused(
+            "ml_dsa_signature_invalid",
+            "The ML-DSA-65 key has not signed this digest in this context.",
+            data,
         )
 
 

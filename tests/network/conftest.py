@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.core.cache import cache
 
@@ -87,12 +88,18 @@ class World:
         self.index()
 
     def register_node(
-        self, ed25519: bytes, *, gpu_class: str = "h100_80g", gpu_count: int = 2, operator: int = 3
+        self,
+        ed25519: bytes,
+        *,
+        ml_dsa_65: bytes = b"",
+        gpu_class: str = "h100_80g",
+        gpu_count: int = 2,
+        operator: int = 3,
     ) -> bytes:
         """Register a node on chain and return its id."""
         account = self.accounts[operator].address
         class_ = gpu_class.encode().ljust(32, b"\0")
-        hash_ = keys_hash(operator=account, ed25519=ed25519)
+        hash_ = keys_hash(operator=account, ed25519=ed25519, ml_dsa_65=ml_dsa_65)
         stake = chain_call("NodeRegistry", "requiredStake", (class_, gpu_count))
         registry = contract("NodeRegistry").address
         self.send(account, "AlthingToken", "approve", (registry, stake))
@@ -170,15 +177,25 @@ def service(
 def make_node(service: World, emulator: tuple[Path, EmulatorAuthority]) -> Callable[..., TestNode]:
     """Register a node on chain, with its cards; its keys are proven unless told otherwise."""
 
-    def make(*, proven: bool = True, gpu_count: int = 2, **options: Any) -> TestNode:
+    def make(
+        *,
+        proven: bool = True,
+        gpu_count: int = 2,
+        ml_dsa: MLDSA65PrivateKey | None = None,
+        **options: Any,
+    ) -> TestNode:
         key = Ed25519PrivateKey.generate()
-        ed25519 = key.public_key().public_bytes_raw()
-        node_id = service.register_node(ed25519, gpu_count=gpu_count, **options)
+        node_id = service.register_node(
+            key.public_key().public_bytes_raw(),
+            ml_dsa_65=b"" if ml_dsa is None else ml_dsa.public_key().public_bytes_raw(),
+            gpu_count=gpu_count,
+            **options,
+        )
         service.settle()
         label = node_id.hex()[:8]
         gpus = [EmulatedGpu(emulator[1], f"{label}-{index}") for index in range(gpu_count)]
         operator_key = service.accounts[options.get("operator", OPERATOR)].private_key
-        made = TestNode(node_id, operator_key, gpus, key)
+        made = TestNode(node_id, operator_key, gpus, key, ml_dsa=ml_dsa)
         if proven:
             answer = made.prove_keys()
             assert answer.status_code == 201, answer.content

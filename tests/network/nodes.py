@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from django.conf import settings
 from django.test import Client
 from eth_keys import keys as eth_keys
@@ -20,11 +21,13 @@ from eth_keys import keys as eth_keys
 from chain import clock
 from network.attestation.emulator import EmulatedGpu
 from network.http_signatures import sign_request
+from network.registration import ML_DSA_REGISTER_CONTEXT
 
 
 @dataclass
 class TestNode:
-    """Signs and sends as a node does. ``gpus`` are its cards."""
+    """Signs and sends as a node does. ``gpus`` are its cards; ``can_attest`` is False where the
+    vendor signs no reports for them; ``ml_dsa`` is its second key, if it has one."""
 
     __test__ = False
 
@@ -45,19 +48,24 @@ class TestNode:
         return f"/api/v1/nodes/0x{self.node_id.hex()}"
 
     def prove_keys(self, **changes: Any) -> Any:
-        """The whole proof of possession; ``changes`` spoil the last request."""
-        ed25519 = f"0x{self.public_key.hex()}"
-        challenge = self.post_open("key-challenges", {"ed25519": ed25519})
+        """The whole proof of possession; ``changes`` spoil the last request, None leaves out."""
+        keys = {"ed25519": f"0x{self.public_key.hex()}"}
+        if self.ml_dsa is not None:
+            keys["ml_dsa_65"] = f"0x{self.ml_dsa.public_key().public_bytes_raw().hex()}"
+        challenge = self.post_open("key-challenges", keys)
         if challenge.status_code != 201:
             return challenge
         digest = bytes.fromhex(challenge.json()["digest"][2:])
-        body = {
+        body: dict[str, Any] = keys | {
             "nonce": challenge.json()["nonce"],
-            "ed25519": ed25519,
             "operator_signature": f"0x{operator_sign(self.operator_key, digest).hex()}",
             "node_signature": f"0x{self.key.sign(digest).hex()}",
         }
-        return self.post_open("keys", body | changes)
+        if self.ml_dsa is not None:
+            signature = self.ml_dsa.sign(digest, ML_DSA_REGISTER_CONTEXT)
+            body["ml_dsa_signature"] = f"0x{signature.hex()}"
+        body = {name: value for name, value in (body | changes).items() if value is not None}
+        return self.post_open("keys", body)
 
     def post_open(self, what: str, body: Any) -> Any:
         return self.client.post(f"{self.path}/{what}/", body, content_type="application/json")
@@ -82,7 +90,7 @@ class TestNode:
         return self.client.post(path, raw, content_type=content_type, headers=headers)
 
     def report(self, challenge: dict[str, Any], **changes: Any) -> dict[str, Any]:
-        """A report that answers a challenge, with real evidence of every card."""
+        """A report that answers a challenge, with real evidence of every card that can attest."""
         nonce = bytes.fromhex(challenge["nonce"][2:])
         devices = []
         for gpu in self.gpus if self.can_attest else []:

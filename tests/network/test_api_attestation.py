@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from django.test import Client
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -25,6 +26,7 @@ from network.models import (
     SignatureNonce,
     Verdict,
 )
+from network.registration import ML_DSA_REGISTER_CONTEXT
 from network.selectors import node_standing, policy_current, standing_annotate
 from network.selectors.standing import nodes_with_verdicts
 from network.services.keys import key_revoke
@@ -75,6 +77,42 @@ def test_a_proof_that_is_wrong_is_refused(make_node: MakeNode, service: World) -
     assert code(node.prove_keys(ed25519="0x12")) == (400, "validation_error")
     assert not NodeKey.objects.exists()
     # Nothing that failed used a challenge up, and the right proof still works.
+    assert node.prove_keys().status_code == 201
+
+
+def test_an_ml_dsa_key_is_accepted_only_with_its_own_signature(make_node: MakeNode) -> None:
+    ml_dsa = MLDSA65PrivateKey.generate()
+    node = make_node(proven=False, ml_dsa=ml_dsa)
+
+    def spoilt(signature: bytes) -> tuple[int, str]:
+        return code(node.prove_keys(ml_dsa_signature=f"0x{signature.hex()}"))
+
+    assert code(node.prove_keys(ml_dsa_signature=None)) == (422, "ml_dsa_signature_missing")
+    asked = node.prove_keys(ml_dsa_signature=None).json()["data"]
+    digest = bytes.fromhex(asked["digest"][2:])
+    assert asked["context"] == ML_DSA_REGISTER_CONTEXT.decode()
+    stranger = MLDSA65PrivateKey.generate()
+    assert spoilt(bytes(3309)) == (422, "ml_dsa_signature_invalid")
+    assert spoilt(stranger.sign(digest, ML_DSA_REGISTER_CONTEXT)) == (
+        422,
+        "ml_dsa_signature_invalid",
+    )
+    assert spoilt(ml_dsa.sign(digest)) == (422, "ml_dsa_signature_invalid")
+    assert spoilt(ml_dsa.sign(digest, b"althing-node-v1")) == (422, "ml_dsa_signature_invalid")
+    assert spoilt(bytes(3308)) == (400, "validation_error")
+    assert not NodeKey.objects.exists()
+    # Nothing that failed used the challenge up.
+    assert node.prove_keys().status_code == 201
+    key = NodeKey.objects.get()
+    assert key.ml_dsa_65 == ml_dsa.public_key().public_bytes_raw()
+    assert node.attest().status_code == 201
+
+
+def test_an_ml_dsa_signature_without_its_key_is_refused(make_node: MakeNode) -> None:
+    node = make_node(proven=False)
+    signature = f"0x{bytes(3309).hex()}"
+    answer = node.prove_keys(ml_dsa_signature=signature)
+    assert code(answer) == (422, "ml_dsa_signature_invalid")
     assert node.prove_keys().status_code == 201
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import eth_abi
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
@@ -12,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.signatures import SignatureInvalid, recover_digest
-from network.registration import RegisterNode, ed25519_verify, keys_hash
+from network.registration import (
+    ML_DSA_65_KEY_BYTES,
+    ML_DSA_65_SIGNATURE_BYTES,
+    ML_DSA_REGISTER_CONTEXT,
+    RegisterNode,
+    ed25519_verify,
+    keys_hash,
+    ml_dsa_65_verify,
+)
 from tests.network.nodes import operator_sign
 
 KEY = bytes(range(1, 33))
@@ -90,3 +99,28 @@ def test_ed25519_refuses_what_it_should() -> None:
     assert not ed25519_verify(public_key=public, message=b"n" * 32, signature=signature)
     assert not ed25519_verify(public_key=public, message=message, signature=signature[:63])
     assert not ed25519_verify(public_key=b"\x00" * 31, message=message, signature=signature)
+
+
+def test_ml_dsa_refuses_what_it_should() -> None:
+    key, message = MLDSA65PrivateKey.generate(), b"m" * 32
+    public = key.public_key().public_bytes_raw()
+    signature = key.sign(message, ML_DSA_REGISTER_CONTEXT)
+    assert (len(public), len(signature)) == (ML_DSA_65_KEY_BYTES, ML_DSA_65_SIGNATURE_BYTES)
+    assert ml_dsa_65_verify(public_key=public, message=message, signature=signature)
+    for wrong in (
+        {"message": b"n" * 32},
+        {"message": b""},
+        {"signature": signature[:-1]},
+        {"signature": signature + b"\0"},
+        {"signature": b""},
+        {"signature": bytes(ML_DSA_65_SIGNATURE_BYTES)},
+        # The same key and message for another purpose, and with no purpose named.
+        {"signature": key.sign(message, b"althing-node-v1")},
+        {"signature": key.sign(message)},
+        {"public_key": public[:-1]},
+        {"public_key": b""},
+        {"public_key": bytes(ML_DSA_65_KEY_BYTES)},
+        {"public_key": MLDSA65PrivateKey.generate().public_key().public_bytes_raw()},
+    ):
+        given = {"public_key": public, "message": message, "signature": signature} | wrong
+        assert not ml_dsa_65_verify(**given), wrong.keys()

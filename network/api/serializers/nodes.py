@@ -13,12 +13,15 @@ from chain.api.fields import (
 )
 from network.attestation.evidence import MAX_DEVICES
 from network.models import NodeKeyStatus, NodeStatus, VerdictStatus
+from network.registration import (
+    ML_DSA_65_KEY_BYTES,
+    ML_DSA_65_SIGNATURE_BYTES,
+    ML_DSA_REGISTER_CONTEXT,
+)
 from network.selectors.standing import Standing, StandingWord
 
 #: A contract wallet's signature (EIP-1271) may be long; chain.signatures takes no more.
 SIGNATURE_MAX_BYTES = 8192
-#: FIPS 204: an ML-DSA-65 public key.
-ML_DSA_65_BYTES = 1952
 
 
 class StandingSerializer(serializers.Serializer[Standing]):
@@ -80,7 +83,7 @@ class KeysSerializer(serializers.Serializer[Any]):
     """The public keys of a node."""
 
     ed25519 = Hash32SerializerField()
-    ml_dsa_65 = HexSerializerField(length=ML_DSA_65_BYTES, required=False)
+    ml_dsa_65 = HexSerializerField(length=ML_DSA_65_KEY_BYTES, required=False)
 
 
 class KeyChallengeSerializer(serializers.Serializer[Any]):
@@ -89,16 +92,24 @@ class KeyChallengeSerializer(serializers.Serializer[Any]):
     nonce = Hash32SerializerField()
     expires_at = serializers.DateTimeField()
     keys_hash = Hash32SerializerField()
-    digest = Hash32SerializerField(help_text="The EIP-712 digest: both keys sign these bytes.")
+    digest = Hash32SerializerField(help_text="The EIP-712 digest: all keys sign these bytes.")
     typed_data = serializers.DictField(help_text="For `eth_signTypedData_v4`.")
 
 
 class KeyProofSerializer(KeysSerializer):
-    """The proof: both signatures over the challenge's digest."""
+    """The proof: every key's signature over the challenge's digest."""
 
     nonce = Hash32SerializerField()
     operator_signature = HexSerializerField(max_length=SIGNATURE_MAX_BYTES)
     node_signature = HexSerializerField(length=64)
+    ml_dsa_signature = HexSerializerField(
+        length=ML_DSA_65_SIGNATURE_BYTES,
+        required=False,
+        help_text=(
+            "Needed with `ml_dsa_65`: that key's signature (FIPS 204) with the context "
+            f"`{ML_DSA_REGISTER_CONTEXT.decode()}`."
+        ),
+    )
 
 
 class ChallengeSerializer(serializers.Serializer[Any]):

@@ -179,7 +179,7 @@ class NodeKeysView(OpenWriteView):
         node = node_get(node_id)
         proof = KeyProofSerializer(data=request.data)
         proof.is_valid(raise_exception=True)
-        given = {"ml_dsa_65": b"", **proof.validated_data}
+        given = {"ml_dsa_65": b"", "ml_dsa_signature": b"", **proof.validated_data}
         key = key_register(node=node, proof=KeyProof(**given), at=clock.now())
         return Response(NodeKeySerializer(key).data, status=201)
 
