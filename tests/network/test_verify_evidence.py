@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -18,11 +21,13 @@ from network.attestation.emulator import Behaviour, EmulatedGpu, EmulatorAuthori
 from network.attestation.emulator.revocation import EmulatedResponder, RevokedEntry
 from network.attestation.ocsp import ocsp_request
 from tests.network.attestation.samples import (
+    CHECKOUT,
     NONCE,
     NVIDIA_DIRECTORY,
     NVIDIA_NONCE,
     needs_nvidia_samples,
 )
+from tests.network.conftest import World
 
 AT = "--at=2026-11-23T09:00:00Z"
 
@@ -314,3 +319,48 @@ def test_evidence_that_reads_and_means_nothing_is_rejected(tmp_path: Path) -> No
     assert code == 1
     assert "report.too_short" in text
     assert "Rejected" in text
+
+
+@pytest.mark.chain
+@pytest.mark.django_db
+def test_the_policy_in_force_can_judge(
+    service: World, emulator: tuple[Path, EmulatorAuthority], tmp_path: Path
+) -> None:
+    changed = Behaviour(changed_measurements=frozenset({3}))
+    file = write(tmp_path, report(EmulatedGpu(emulator[1], "a", behaviour=changed)))
+    voted = ("--policy", "current", "--class")
+    code, found = steps(file, *voted, "h100_80g")
+    # The DAO only observes measurements at first.
+    assert (code, found["status"]) == (0, "warning")
+    assert found["by_title"]["The measurements"]["outcome"] == "warning"
+    service.parameters_set(attest__enforce_measurements=1)
+    service.settle()
+    assert verify(file, *voted, "h100_80g")[0] == 1
+    code, text = verify(file, *voted, "no_such_class")
+    assert code == 1
+    assert "policy.class_unknown" in text
+
+
+def test_the_process_tells_its_result_by_its_exit_code(
+    authority: EmulatorAuthority, emulator: tuple[Path, EmulatorAuthority], tmp_path: Path
+) -> None:
+    good = write(tmp_path, report(EmulatedGpu(authority, "a")))
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps([GOOD]))
+    for file, code in ((good, 0), (bad, 1), (tmp_path / "missing", 2)):
+        ended = subprocess.run(
+            [sys.executable, "manage.py", "verify_evidence", str(file), AT],
+            cwd=CHECKOUT,
+            # No database is there to be asked.
+            env=os.environ
+            | {
+                "ALTHING_EMULATOR_ROOT": str(emulator[0]),
+                "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == code, ended.stderr
+        assert "Traceback" not in ended.stderr
