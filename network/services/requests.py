@@ -101,15 +101,18 @@ def _reclaim(row: IdempotencyKey, at: datetime) -> bool:
 
 
 def idempotency_finish(*, row: IdempotencyKey, status_code: int, body: Any) -> None:
-    """Store the answer of a finished request."""
-    row.status_code = status_code
-    row.response = body
-    row.save(update_fields=["status_code", "response"])
+    """Store the answer of a finished request; the first answer stands.
+
+    Call it inside the transaction of what the answer reports: a process that dies between the two
+    would leave a request that counted and whose repetition is refused.
+    """
+    open_row = IdempotencyKey.objects.filter(pk=row.pk, status_code=None)
+    open_row.update(status_code=status_code, response=body)
 
 
 def idempotency_release(*, row: IdempotencyKey) -> None:
     """Free a key whose request failed on our side, so that the same request may be sent again."""
-    row.delete()
+    IdempotencyKey.objects.filter(pk=row.pk, status_code=None).delete()
 
 
 @transaction.atomic

@@ -71,8 +71,12 @@ class TestNode:
         return self.client.post(f"{self.path}/{what}/", body, content_type="application/json")
 
     def post(self, what: str, body: Any = None, **options: Any) -> Any:
-        """A signed POST. ``raw`` replaces the body, ``headers`` change what was signed,
-        ``idempotency_key`` and ``nonce`` are the profile's."""
+        """A signed POST, with the options of :meth:`signed`."""
+        return self.client.post(**self.signed(what, body, **options))
+
+    def signed(self, what: str, body: Any = None, **options: Any) -> dict[str, Any]:
+        """What Django's test client posts for a signed request. ``raw`` replaces the body,
+        ``headers`` change what was signed, ``idempotency_key`` and ``nonce`` are the profile's."""
         raw = options.pop("raw", json.dumps({} if body is None else body).encode())
         path = options.pop("path", f"{self.path}/{what}")
         spoilt = options.pop("headers", {})
@@ -87,7 +91,7 @@ class TestNode:
         )
         headers = {name: value for name, value in (headers | spoilt).items() if value is not None}
         content_type = headers.pop("Content-Type")
-        return self.client.post(path, raw, content_type=content_type, headers=headers)
+        return {"path": path, "data": raw, "content_type": content_type, "headers": headers}
 
     def report(self, challenge: dict[str, Any], **changes: Any) -> dict[str, Any]:
         """A report that answers a challenge, with real evidence of every card that can attest."""

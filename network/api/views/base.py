@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Any
 
+from django.db import transaction
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import APIException
@@ -117,7 +118,9 @@ class SignedView(APIView):
     ) -> Response:
         """Do ``work`` for the first request with this Idempotency-Key, repeat its answer after.
 
-        Refusals are answers too; only faults of ours free the key for another try.
+        The answer is stored in the transaction of the work, so that whenever this process dies,
+        a repetition either gets the first one's answer or is done anew. Refusals are answers too;
+        only faults of ours free the key for another try.
 
         Raises:
             Forbidden: ``node_mismatch``: the key belongs to another node than the address.
@@ -137,7 +140,9 @@ class SignedView(APIView):
             headers = {"Idempotency-Replayed": "true"}
             return Response(begun.body, status=begun.status_code, headers=headers)
         try:
-            status_code, body = work(credentials)
+            with transaction.atomic():
+                status_code, body = work(credentials)
+                idempotency_finish(row=begun, status_code=status_code, body=body)
         except (NetworkError, APIException) as error:
             refusal = exception_handler(error, {})
             if refusal is None or refusal.status_code >= 500 or refusal.status_code == 429:
@@ -148,7 +153,6 @@ class SignedView(APIView):
         except Exception:
             idempotency_release(row=begun)
             raise
-        idempotency_finish(row=begun, status_code=status_code, body=body)
         return Response(body, status=status_code)
 
 
