@@ -46,6 +46,8 @@ COMPONENTS: Final = (
 #: Seconds between ``created`` and ``expires``: long enough for a slow uplink, short enough to store
 #: every nonce.
 MAX_LIFETIME_S: Final = 60
+#: The most that ``attest.clock_skew`` can be, by its bounds on chain.
+MAX_SKEW_S: Final = 300
 #: Characters of the two signature headers together; ours need about 450.
 MAX_HEADER_CHARS: Final = 4096
 
@@ -156,7 +158,9 @@ def verify_request(
 
     ``url`` must be rebuilt from settings, never from the Host header. ``resolve_key`` maps a key id
     to the raw 32-byte public key, or None for an unknown one; what it raises passes through
-    untouched. ``skew_s`` is the tolerance for the node's clock (``attest.clock_skew``).
+    untouched. ``skew_s`` is the tolerance for the node's clock: the policy's ``attest.clock_skew``,
+    or :data:`MAX_SKEW_S` where the policy is asked only after the signature, with
+    :func:`window_check`.
 
     Codes: signature_missing, signature_malformed, signature_profile, signature_window, clock_skew,
     key_unknown, digest_missing, digest_mismatch, idempotency_key_missing, idempotency_key_invalid,
@@ -165,7 +169,7 @@ def verify_request(
     lowered = {name.lower(): value for name, value in headers.items()}
     parameters = _signature_parameters(lowered)
     request = _claimed(parameters, lowered)
-    _check_window(request, now_s=now_s, skew_s=skew_s)
+    window_check(request, now_s=now_s, skew_s=skew_s)
     public_key = resolve_key(request.key_id)
     if public_key is None:
         raise RequestSignatureError(
@@ -200,7 +204,7 @@ def verify_request(
 
 
 class _WindowCheckedVerifier(HTTPMessageVerifier):
-    """The library's verifier without its own clock: :func:`_check_window` has judged the times
+    """The library's verifier without its own clock: :func:`window_check` has judged the times
     already.
     """
 
@@ -287,7 +291,9 @@ def _claimed(parameters: Mapping[str, Any], headers: Mapping[str, str]) -> Verif
     return VerifiedRequest(claimed_key_id, nonce, created, expires, idempotency_key)
 
 
-def _check_window(request: VerifiedRequest, *, now_s: int, skew_s: int) -> None:
+def window_check(request: VerifiedRequest, *, now_s: int, skew_s: int) -> None:
+    """Refuse a signature before or after its time by more than ``skew_s``, or RequestSignatureError
+    ``signature_window`` or ``clock_skew``."""
     lifetime_s = request.expires_s - request.created_s
     if not 0 < lifetime_s <= MAX_LIFETIME_S:
         raise RequestSignatureError(

@@ -12,7 +12,13 @@ from rest_framework.request import Request
 from chain import clock
 from chain.api.errors import ApiError
 from network.errors import Unauthenticated
-from network.http_signatures import RequestSignatureError, VerifiedRequest, verify_request
+from network.http_signatures import (
+    MAX_SKEW_S,
+    RequestSignatureError,
+    VerifiedRequest,
+    verify_request,
+    window_check,
+)
 from network.models import Node, NodeKey, NodeKeyStatus
 from network.selectors.policy import PolicySnapshot, policy_current
 from network.services.requests import signature_nonce_use
@@ -38,17 +44,18 @@ class NodeCredentials:
 class NodeSignatureAuthentication(BaseAuthentication):
     """Accept a request signed by an active node key. ``request.auth`` is :class:`NodeCredentials`.
 
-    Order: the key must be known, the signature good, its nonce new; only then is the
-    body parsed. The address signed is rebuilt from ``SITE_URL``, never from Host.
+    Order: the key must be known, the signature good, inside the policy's window, its nonce new;
+    only then is the body parsed. Nothing of a stranger's request makes us read the policy. The
+    address signed is rebuilt from ``SITE_URL``, never from Host.
 
     Raises:
         ApiError: 401 with a code of ``network.http_signatures`` or ``key_superseded``; 400
             for a missing or malformed Idempotency-Key.
         Unauthenticated: ``signature_replayed``.
+        PolicyUnavailable: nothing final is indexed yet.
     """
 
     def authenticate(self, request: Request) -> tuple[None, NodeCredentials]:
-        policy = policy_current()
         found: list[NodeKey] = []
 
         def resolve(key_id: str) -> bytes | None:
@@ -59,6 +66,7 @@ class NodeSignatureAuthentication(BaseAuthentication):
             return bytes(key.ed25519)
 
         at = clock.now()
+        now_s = int(at.timestamp())
         try:
             verified = verify_request(
                 method=str(request.method),
@@ -66,9 +74,11 @@ class NodeSignatureAuthentication(BaseAuthentication):
                 headers=request.headers,
                 body=request._request.body,
                 resolve_key=resolve,
-                now_s=int(at.timestamp()),
-                skew_s=policy.clock_skew_s,
+                now_s=now_s,
+                skew_s=MAX_SKEW_S,
             )
+            policy = policy_current()
+            window_check(verified, now_s=now_s, skew_s=policy.clock_skew_s)
         except RequestSignatureError as error:
             raise _refusal(error) from error
         node = Node.objects.filter(node_id=found[0].node_id).first()

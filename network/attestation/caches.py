@@ -47,6 +47,11 @@ class BoundedCache(Generic[Value]):
                 self._entries.popitem(last=False)
         return value
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+
     def __len__(self) -> int:
         return len(self._entries)
 

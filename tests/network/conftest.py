@@ -24,6 +24,7 @@ from network import projectors
 from network.attestation.emulator import EmulatedGpu, EmulatorAuthority, emulator_prepare
 from network.models import Node, Parameter
 from network.registration import keys_hash
+from network.selectors.policy import policy_cache_clear
 from tests.network.nodes import TestNode
 
 ALT = 10**18
@@ -133,6 +134,7 @@ def world(
 ) -> World:
     """The deployed contracts, not indexed yet."""
     cache.clear()
+    policy_cache_clear()
     rpc_client()
     return World(rpc, web3_accounts)
 

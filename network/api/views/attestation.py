@@ -78,7 +78,7 @@ class AttestationView(SignedView):
             )
             return 201, {
                 "attestation": AttestationSerializer(attestation).data,
-                "verdict": verdict_json(verdict, node_get(node_id)),
+                "verdict": verdict_json(verdict, node_get(node_id), policy=credentials.policy),
             }
 
         return self.answer_once(request, node_id, work)

@@ -141,17 +141,18 @@ class VerdictDetailView(ReadView):
         )
         if verdict is None or node is None:
             raise NotFound("verdict_unknown", "There is no such verdict.")
-        return Response(verdict_json(verdict, node))
+        return Response(verdict_json(verdict, node, policy=policy_current()))
 
 
-def verdict_json(verdict: Verdict, node: Node) -> dict[str, Any]:
-    """A verdict with its node's standing now."""
+def verdict_json(verdict: Verdict, node: Node, *, policy: PolicySnapshot) -> dict[str, Any]:
+    """A verdict with its node's standing now, under ``policy``."""
     fields: dict[str, Any] = {
         name: getattr(verdict, name)
         for name in map(str, VerdictDetailSerializer().fields)
         if name not in {"standing", "rejudge_of"}
     }
-    fields |= {"rejudge_of_id": verdict.rejudge_of_id, "standing": node_standing(node)}
+    standing = node_standing(node, policy=policy)
+    fields |= {"rejudge_of_id": verdict.rejudge_of_id, "standing": standing}
     return dict(VerdictDetailSerializer(fields).data)
 
 
