@@ -1,13 +1,9 @@
-"""WSGI entry point: ``gunicorn config.wsgi``."""
-
-import os
+"""WSGI entry point: ``gunicorn config.wsgi``; ``config.celery`` names the settings."""
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from network.verification import ear_keys_check
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
 
