@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
@@ -16,15 +17,24 @@ from rest_framework.parsers import BaseParser
 from chain.api.errors import ApiError
 
 MAX_DEPTH = 16
-#: Object keys in the whole body.
-MAX_KEYS = 512
-#: Items in the whole body: arrays are cheap to send and dear to validate.
-MAX_ITEMS = 16384
 #: Characters of one string; the evidence of one device stays below it.
 MAX_STRING_CHARS = 64 * 1024
 #: A uint256 has at most 78 digits.
 MAX_INT_DIGITS = 78
 MAX_FLOAT_CHARS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLimits:
+    """What one route takes in a whole body. ``keys`` of objects; ``items`` of arrays, which are
+    cheap to send and dear to validate."""
+
+    keys: int = 512
+    items: int = 16384
+
+
+#: For every route that does not say otherwise with a ``json_limits`` attribute of its view.
+DEFAULT_LIMITS = JsonLimits()
 
 # Possessive, so that no body makes it backtrack; a string that never ends is taken to the end.
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -36,7 +46,7 @@ class JsonRefused(ApiError):
 
 
 class StrictJSONParser(BaseParser):
-    """``application/json`` in UTF-8, one object, within the limits above.
+    """``application/json`` in UTF-8, one object, within the limits above and the view's own.
 
     Named in ``REST_FRAMEWORK["DEFAULT_PARSER_CLASSES"]``.
 
@@ -53,10 +63,12 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        request = (parser_context or {}).get("request")
+        context = parser_context or {}
+        request = context.get("request")
         if request is not None:
             check_content_headers(request.META)
-        return parse_strict(stream.read())
+        limits = getattr(context.get("view"), "json_limits", DEFAULT_LIMITS)
+        return parse_strict(stream.read(), limits)
 
 
 def check_content_headers(meta: Mapping[str, Any]) -> None:
@@ -73,7 +85,7 @@ def check_content_headers(meta: Mapping[str, Any]) -> None:
         raise ApiError("charset", "Send JSON in UTF-8.", http_status=415)
 
 
-def parse_strict(body: bytes) -> dict[str, Any]:
+def parse_strict(body: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> dict[str, Any]:
     """Parse one JSON object.
 
     Raises:
@@ -91,7 +103,7 @@ def parse_strict(body: bytes) -> dict[str, Any]:
     if text.startswith("\ufeff"):
         raise JsonRefused("json_encoding", "Send JSON without a byte order mark.")
     _check_depth(body)
-    reader = _Reader()
+    reader = _Reader(limits.keys)
     try:
         value = json.loads(
             text,
@@ -106,7 +118,7 @@ def parse_strict(body: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(value, dict):
         raise JsonRefused("json_not_object", "The body must be one JSON object.")
-    _check_strings(value)
+    _check_strings(value, limits.items)
     return value
 
 
@@ -128,13 +140,14 @@ def _check_depth(body: bytes) -> None:
 class _Reader:
     """The hooks of one parse; counts keys over the whole body."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_keys: int) -> None:
         self.keys = 0
+        self.max_keys = max_keys
 
     def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         self.keys += len(pairs)
-        if self.keys > MAX_KEYS:
-            raise JsonRefused("json_too_many_keys", f"JSON may have {MAX_KEYS} keys at most.")
+        if self.keys > self.max_keys:
+            raise JsonRefused("json_too_many_keys", f"JSON may have {self.max_keys} keys at most.")
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
@@ -160,7 +173,7 @@ class _Reader:
         raise JsonRefused("json_number", f"{name} is not a JSON number.")
 
 
-def _check_strings(root: Any) -> None:
+def _check_strings(root: Any, max_items: int) -> None:
     """Refuse what UTF-8 or PostgreSQL cannot hold. Iterative: the depth is already bounded."""
     stack, items = [root], 0
     while stack:
@@ -172,9 +185,9 @@ def _check_strings(root: Any) -> None:
             stack += value.values()
         elif isinstance(value, list):
             items += len(value)
-            if items > MAX_ITEMS:
+            if items > max_items:
                 raise JsonRefused(
-                    "json_too_many_items", f"JSON may have {MAX_ITEMS} array items at most."
+                    "json_too_many_items", f"JSON may have {max_items} array items at most."
                 )
             stack += value
 

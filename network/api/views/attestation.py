@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from chain import clock
 from chain.api.errors import ApiError
+from chain.api.parsers import JsonLimits
 from network.api.authentication import NodeCredentials
 from network.api.serializers.nodes import (
     AttestationPostSerializer,
@@ -25,6 +26,10 @@ from network.services.attestations import Report, attestation_receive
 from network.services.challenges import challenge_issue
 
 _ERRORS = (401, 403, 404, 409, 422)
+#: For 128 GPUs, the most that ``attest.max_gpus_per_node`` can be: 12.3 KB of evidence and up to
+#: 3 KB of telemetry in about 100 keys for each.
+REPORT_MAX_BYTES = 2 * 1024 * 1024
+REPORT_LIMITS = JsonLimits(keys=16384)
 
 
 class ChallengeView(SignedView):
@@ -59,7 +64,8 @@ class AttestationView(SignedView):
     """Send a report; the verdict is the answer."""
 
     error_statuses = {"post": _ERRORS}
-    max_body_bytes = 1024 * 1024
+    max_body_bytes = REPORT_MAX_BYTES
+    json_limits = REPORT_LIMITS
 
     @extend_schema(
         operation_id="nodes_attestations_create",

@@ -108,6 +108,7 @@ class SignedView(APIView):
         query_check(request)
         size_check(request, self.max_body_bytes)
         check_content_headers(request.META)
+        body_take(request, self.max_body_bytes)
         throttle = WriteThrottle()
         if not throttle.allow_request(request, self):
             self.throttled(request, throttle.wait() or 1)
@@ -154,6 +155,16 @@ class SignedView(APIView):
             idempotency_release(row=begun)
             raise
         return Response(body, status=status_code)
+
+
+def body_take(request: Request, limit: int) -> None:
+    """Read a body whose announced length was checked.
+
+    Django would compare it with ``DATA_UPLOAD_MAX_MEMORY_SIZE``, which bounds every other route
+    and is less than a large node's report.
+    """
+    if not hasattr(request._request, "_body"):
+        request._request._body = request._request.read(limit)
 
 
 def size_check(request: Request, limit: int) -> None:
