@@ -97,6 +97,13 @@ def test_a_gap_of_thirty_days_keeps_its_energy_but_has_no_hours() -> None:
     assert (off.energy_mj.low, off.quality) == (0, Quality.ESTIMATED)
 
 
+def test_an_hour_is_the_longest_window_that_is_not_sparse() -> None:
+    def flags(end_s: int) -> frozenset[Flag]:
+        return one(reading(0, 0), reading(end_s, end_s * 300_000)).flags
+
+    assert (flags(3_600), flags(3_601)) == (frozenset(), {Flag.SPARSE})
+
+
 def test_the_same_reading_twice_is_one() -> None:
     readings = [reading(0, 0), reading(60, 6_000_000), reading(60, 6_000_000)]
     assert counter_windows(readings, CARD) == counter_windows(readings[:2], CARD)
