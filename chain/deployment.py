@@ -92,6 +92,7 @@ def deployment() -> Deployment:
     return loaded
 
 
+# Only tests change settings while the process runs; between looks nothing else asks for them.
 @receiver(setting_changed)
 def _look_again(**_: Any) -> None:
     global _last

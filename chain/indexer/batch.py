@@ -8,6 +8,7 @@ from chain import conf
 from chain.decoding import AbiError
 from chain.indexer.dispatch import Dispatch, Route
 from chain.indexer.planner import Position
+from chain.indexer.reads import ReadKey
 from chain.projections import DecodedLog, LogPlace, registered_projectors
 from chain.rpc.types import BlockHeader, RawLog
 from chain.watch import watch_current
@@ -29,6 +30,11 @@ class StoredRead:
     block_hash: bytes
     ok: bool
     value: bytes
+
+    @property
+    def read_key(self) -> ReadKey:
+        """What names the read."""
+        return self.address, self.calldata_hash
 
 
 @dataclass(slots=True)

@@ -105,14 +105,14 @@ def batch_commit(batch: Batch) -> int:
         start = (batch.ancestor or batch.base).number
         first_met = writer.first_met(batch)
         writer.blocks_write(batch.blocks)
-        writer.logs_write(batch.logs, first_met=first_met)
-        known = writer.reads_write(batch.reads, first_met=first_met)
+        writer.logs_write(batch.logs, fresh=first_met.logs)
+        known = writer.reads_write(batch.reads, fresh=first_met.reads)
         writer.touches_write(
             batch.touched,
             batch.logs.places,
             from_number=min(start + 1, batch.end.number),
             block=batch.end,
-            first_met=first_met,
+            fresh=first_met.touches,
         )
         count = 0
         if batch.settled:
@@ -151,11 +151,7 @@ def branch_leave(batch: Batch) -> None:
     # those up to the ancestor are said again, as of the ancestor.
     writer.blocks_write([ancestor])
     writer.touches_write(
-        touched_union(batch.kept),
-        batch.kept,
-        from_number=batch.kept_from,
-        block=ancestor,
-        first_met=writer.FirstMet(),
+        touched_union(batch.kept), batch.kept, from_number=batch.kept_from, block=ancestor
     )
 
 

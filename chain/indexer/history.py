@@ -6,14 +6,12 @@ from typing import Any, LiteralString
 from chain import conf
 from chain.contracts import codec_load
 from chain.decoding import AbiInvalid
-from chain.indexer.reads import ReadRequest, read_request
+from chain.indexer.reads import ReadKey, ReadRequest, read_request
 from chain.models import Block, ChainRead, KeyTouch
 from chain.projections import DecodedLog, LogPlace, Read
 from chain.rpc.types import BlockHeader
 from chain.tables import rows_select
 
-#: (address, keccak of calldata).
-ReadKey = tuple[bytes, bytes]
 #: (did not revert, returned bytes, block number).
 Answer = tuple[bool, bytes, int]
 #: The newest canonical answer to each read; None where it was never made.

@@ -127,14 +127,13 @@ def _logs_store(
     fresh = _not_stored(row, raw_logs)
     if fresh:
         logs = logs_collect(fresh, times, Dispatch({bytes(row.address): row.abi}))
-        writer.logs_write(logs, first_met=writer.FirstMet())
+        writer.logs_write(logs)
         # As of the last block with a log: only of such blocks the headers are kept.
         writer.touches_write(
             touched_union(logs.places),
             logs.places,
             from_number=needed[0].number,
             block=needed[-1],
-            first_met=writer.FirstMet(),
         )
     return len(raw_logs)
 

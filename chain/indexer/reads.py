@@ -12,6 +12,9 @@ from chain.hashing import keccak
 from chain.projections import ETH_BALANCE, Projector, Read
 from chain.rpc.types import BlockHeader
 
+#: (address, keccak of calldata).
+ReadKey = tuple[bytes, bytes]
+
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
@@ -23,8 +26,8 @@ class ReadRequest:
     codec: FunctionCodec | None
 
     @property
-    def read_key(self) -> tuple[bytes, bytes]:
-        """What names the read: address and hash of the calldata."""
+    def read_key(self) -> ReadKey:
+        """What names the read."""
         return self.address, self.calldata_hash
 
     def decode(self, value: bytes) -> Any:

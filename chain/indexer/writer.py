@@ -45,11 +45,11 @@ def blocks_write(blocks: Iterable[BlockHeader]) -> None:
 
 
 class FirstMet(NamedTuple):
-    """Of which kinds nothing is stored of some blocks, so that their rows need not be merged."""
+    """Of which kinds nothing is stored of a batch's blocks yet, so that rows need no merging."""
 
-    logs: bool = False
-    touches: bool = False
-    reads: bool = False
+    logs: bool
+    touches: bool
+    reads: bool
 
 
 def first_met(batch: Batch) -> FirstMet:
@@ -70,9 +70,9 @@ def first_met(batch: Batch) -> FirstMet:
     )
 
 
-def logs_write(logs: Logs, *, first_met: FirstMet) -> None:
+def logs_write(logs: Logs, *, fresh: bool = False) -> None:
     """Store raw logs as canonical, the keys whose history they belong to, and the rows that row
-    projectors make of them."""
+    projectors make of them. ``fresh`` as in ``rows_insert``, here and below."""
     if not logs.rows:
         return
     rows_insert(
@@ -80,7 +80,7 @@ def logs_write(logs: Logs, *, first_met: FirstMet) -> None:
         logs.rows,
         unique=("chain_id", "block_number", "log_index", "block_hash"),
         update=("canonical",),
-        fresh=first_met.logs,
+        fresh=fresh,
     )
     if logs.keys:
         with connection.cursor() as cursor:
@@ -102,7 +102,7 @@ def touches_write(
     *,
     from_number: int,
     block: BlockHeader,
-    first_met: FirstMet,
+    fresh: bool = False,
 ) -> None:
     """Store that these keys were touched in ``from_number``..``block``, and by which newest log."""
     chain_id = conf.chain_id()
@@ -121,11 +121,11 @@ def touches_write(
         rows,
         unique=("chain_id", "projector", "key", "block_number", "block_hash"),
         update=("canonical",),
-        fresh=first_met.touches,
+        fresh=fresh,
     )
 
 
-def reads_write(reads: Sequence[StoredRead], *, first_met: FirstMet) -> Answers:
+def reads_write(reads: Sequence[StoredRead], *, fresh: bool = False) -> Answers:
     """Store reads as canonical, and return their answers as they are stored: where a read was made
     at the same block before, that one stays."""
     chain_id = conf.chain_id()
@@ -148,14 +148,11 @@ def reads_write(reads: Sequence[StoredRead], *, first_met: FirstMet) -> Answers:
         rows,
         unique=("chain_id", "address", "calldata_hash", "block_hash"),
         update=("canonical",),
-        fresh=first_met.reads,
+        fresh=fresh,
     )
-    if first_met.reads:
-        return {
-            (read.address, read.calldata_hash): (read.ok, read.value, read.block_number)
-            for read in reads
-        }
-    return reads_newest([(read.address, read.calldata_hash) for read in reads])
+    if fresh:
+        return {read.read_key: (read.ok, read.value, read.block_number) for read in reads}
+    return reads_newest(read.read_key for read in reads)
 
 
 def rows_orphan(*, above: int) -> None:
