@@ -146,4 +146,24 @@ _NODES = {
     "SafeERC20FailedOperation": "The token {token} did not carry out the transfer. Check balance and approval.",
 }  # fmt: skip
 
-SENTENCES: dict[str, str] = {**_GOVERNOR, **_TIMELOCK, **_TOKEN, **_PARAMETERS, **_NODES}
+_LEDGER = {
+    "LedgerEpochNotNext": "Epochs are posted in order: {next} is next, not {epoch}. Post that one first.",
+    "LedgerEpochNotOver": "Epoch {epoch} lasts until {allowedAt}. Post it then.",
+    "LedgerEpochNotUsable": "The root of epoch {epoch} can be used from {allowedAt} on. Try again then.",
+    "LedgerEpochNotVoided": "Epoch {epoch} has a root that was not voided, which never changes. There is nothing to post.",
+    "LedgerEpochUnknown": "Nothing was posted for epoch {epoch}. Check the number, or wait until it is posted.",
+    "LedgerEpochVoided": "The root of epoch {epoch} was voided. Wait until the attestation service posts it again.",
+    "LedgerRootInvalid": "An epoch of {count} verdicts cannot have the root {root}. Build the tree again.",
+    "LedgerTotalInvalid": "The verdicts of an epoch can cover {max} at most, not {totalSeconds} seconds. Add them up again.",
+    "LedgerUnauthorized": "{caller} may not do this. Use the guardian's account, or make it an action of a proposal.",
+    "LedgerVoidWindowClosed": "The root of epoch {epoch} could be voided until {closedAt}. It stays.",
+}  # fmt: skip
+
+SENTENCES: dict[str, str] = {
+    **_GOVERNOR,
+    **_TIMELOCK,
+    **_TOKEN,
+    **_PARAMETERS,
+    **_NODES,
+    **_LEDGER,
+}

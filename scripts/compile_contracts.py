@@ -35,6 +35,7 @@ EXPORTED = {
     "TimelockController": "@openzeppelin/contracts/governance/TimelockController.sol",
     "NetworkParameters": "contracts/NetworkParameters.sol",
     "NodeRegistry": "contracts/NodeRegistry.sol",
+    "AttestationLedger": "contracts/AttestationLedger.sol",
     # Interfaces alone, without code: how governors that are not ours are read (docs/adr/0013).
     "GovernorOZ": "contracts/interfaces/governors/IGovernorOZ.sol",
     "GovernorBravo": "contracts/interfaces/governors/IGovernorBravo.sol",

@@ -61,7 +61,8 @@ def deployment_check(contracts: Contracts, plan: Plan, *, deployer: str) -> None
     """
     findings = [
         *_timelock_findings(contracts, deployer),
-        *_registry_findings(contracts, plan, deployer),
+        *_attestor_findings(contracts, "NodeRegistry", plan, deployer),
+        *_attestor_findings(contracts, "AttestationLedger", plan, deployer),
         *_setting_findings(contracts, plan),
         *_parameter_findings(contracts, plan),
     ]
@@ -107,12 +108,12 @@ def _timelock_findings(contracts: Contracts, deployer: str) -> list[str]:
     return _role_findings(contracts, "TimelockController", expected, deployer)
 
 
-def _registry_findings(contracts: Contracts, plan: Plan, deployer: str) -> list[str]:
+def _attestor_findings(contracts: Contracts, name: str, plan: Plan, deployer: str) -> list[str]:
     expected = {
         "admin": {contracts.address("TimelockController")},
         "attestor": {plan.attestor},
     }
-    return _role_findings(contracts, "NodeRegistry", expected, deployer)
+    return _role_findings(contracts, name, expected, deployer)
 
 
 def _role_findings(
@@ -141,6 +142,7 @@ def _setting_findings(contracts: Contracts, plan: Plan) -> list[str]:
     token, governor = contracts["AlthingToken"], contracts["AlthingGovernor"]
     timelock = contracts.address("TimelockController")
     parameters, registry = contracts["NetworkParameters"], contracts["NodeRegistry"]
+    ledger = contracts["AttestationLedger"]
     profile = plan.profile
     pairs: dict[str, tuple[Any, Any]] = {
         "AlthingToken.treasury (the only minter)": (token.treasury(), timelock),
@@ -170,6 +172,8 @@ def _setting_findings(contracts: Contracts, plan: Plan) -> list[str]:
         "NodeRegistry.token": (registry.token(), token.address),
         "NodeRegistry.parameters": (registry.parameters(), parameters.address),
         "NodeRegistry.governor": (registry.governor(), governor.address),
+        "AttestationLedger.parameters": (ledger.parameters(), parameters.address),
+        "AttestationLedger.governor": (ledger.governor(), governor.address),
     }
     for name, functions in ROUTINE_FUNCTIONS.items():
         for function in functions:

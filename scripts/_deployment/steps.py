@@ -34,6 +34,7 @@ ORDER = (
     "AlthingGovernor",
     "NetworkParameters",
     "NodeRegistry",
+    "AttestationLedger",
 )
 
 Report = Callable[[str], None]
@@ -181,6 +182,7 @@ def constructor_arguments(
             timelock,
             plan.attestor,
         ),
+        "AttestationLedger": (addresses["NetworkParameters"], governor, timelock, plan.attestor),
     }
 
 

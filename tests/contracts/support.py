@@ -57,6 +57,7 @@ class World:
     governor: Any
     parameters: Any
     registry: Any
+    ledger: Any
 
     @classmethod
     def load(cls, path: Path) -> World:
@@ -71,6 +72,7 @@ class World:
             governor=at["AlthingGovernor"],
             parameters=at["NetworkParameters"],
             registry=at["NodeRegistry"],
+            ledger=at["AttestationLedger"],
         )
 
     @property

@@ -26,6 +26,7 @@ def contracts_of(world: World) -> Contracts:
         "AlthingGovernor": world.governor,
         "NetworkParameters": world.parameters,
         "NodeRegistry": world.registry,
+        "AttestationLedger": world.ledger,
     }
     return Contracts({name: Deployed(item, 0, "0x", ()) for name, item in instances.items()}, 0)
 
@@ -58,7 +59,7 @@ def test_governor_alone_drives_the_timelock(world: World):
 
 def test_deployer_holds_no_role(world: World):
     deployer = world.accounts[DEPLOYER].address
-    for instance in (world.timelock, world.registry):
+    for instance in (world.timelock, world.registry, world.ledger):
         assert all(deployer not in members for members in role_members(instance, 0).values())
     assert world.parameters.isSealed()
     assert world.token.treasury() == world.timelock.address
@@ -70,9 +71,11 @@ def test_genesis_loads_only_what_something_reads(world: World):
     assert not world.parameters.isDefined(key_of("slash.spoof"))
 
 
-def test_check_finds_a_kept_role(world: World):
-    role = world.registry.ATTESTOR_ROLE()
-    world.registry.grantRole(role, world.accounts[DEPLOYER], sender=world.as_timelock)
+@pytest.mark.parametrize("name", ["registry", "ledger"])
+def test_check_finds_a_kept_role(world: World, name: str):
+    instance = getattr(world, name)
+    role = instance.ATTESTOR_ROLE()
+    instance.grantRole(role, world.accounts[DEPLOYER], sender=world.as_timelock)
     with pytest.raises(DeploymentUnsafe) as caught:
         deployment_check(
             contracts_of(world), plan_of_tests(), deployer=world.accounts[DEPLOYER].address

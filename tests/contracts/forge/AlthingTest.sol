@@ -7,6 +7,7 @@ import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol"
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IAlthingGovernor} from "../../../contracts/interfaces/IAlthingGovernor.sol";
 import {IAlthingToken} from "../../../contracts/interfaces/IAlthingToken.sol";
+import {IAttestationLedger} from "../../../contracts/interfaces/IAttestationLedger.sol";
 import {INetworkParameters} from "../../../contracts/interfaces/INetworkParameters.sol";
 import {INodeRegistry} from "../../../contracts/interfaces/INodeRegistry.sol";
 import {ParameterFile} from "./ParameterFile.sol";
@@ -17,6 +18,8 @@ interface IToken is IERC20, IERC5805, IAlthingToken {}
 interface IGovernorUnderTest is IGovernor, IAlthingGovernor {}
 
 interface IRegistry is INodeRegistry, IAccessControl {}
+
+interface ILedger is IAttestationLedger, IAccessControl {}
 
 interface ITimelock is IAccessControl {
     function getMinDelay() external view returns (uint256);
@@ -49,6 +52,7 @@ abstract contract AlthingTest {
     IGovernorUnderTest internal governor;
     INetworkParameters internal parameters;
     IRegistry internal registry;
+    ILedger internal ledger;
 
     function deployAll() internal {
         vm.warp(START);
@@ -65,9 +69,15 @@ abstract contract AlthingTest {
         (timelock, token) = (ITimelock(timelock_), IToken(token_));
         (governor, parameters) = (IGovernorUnderTest(governor_), INetworkParameters(parameters_));
         registry = IRegistry(registry_);
+        ledger = createLedger();
         parameters.defineGenesis(ParameterFile.read(vm));
         parameters.seal();
         vm.warp(START + 1 hours);
+    }
+
+    /// @dev A ledger of its own over the same registry of parameters.
+    function createLedger() internal returns (ILedger) {
+        return ILedger(_create("AttestationLedger", abi.encode(parameters, governor, timelock, attestor)));
     }
 
     function keyOf(string memory name) internal pure returns (bytes32) {
