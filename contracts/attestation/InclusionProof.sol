@@ -26,7 +26,7 @@ library InclusionProof {
         if (index >= count) {
             return false;
         }
-        uint256 used;
+        uint256 used = 0;
         for (uint256 last = count - 1; last > 0; last >>= 1) {
             // The last node of an odd level has no sibling and rises as it is.
             if (index != last || index & 1 == 1) {
