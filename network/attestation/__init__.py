@@ -9,6 +9,7 @@ from .caches import BoundedCache, Caches
 from .ear import EAR_PROFILE, EvidenceStale, ear_claims, trust_vector
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence, EvidenceFormatError, NodeEvidence, devices_from_json
+from .facts import NodeFacts
 from .policy import Policy, RimExpired, Tier
 from .rim import ChainedRimStore, DirectoryRimStore, MappingRimStore, RimStore
 from .trust import TrustAnchor, TrustAnchors
@@ -29,6 +30,7 @@ __all__ = [
     "Finding",
     "MappingRimStore",
     "NodeEvidence",
+    "NodeFacts",
     "Policy",
     "RimExpired",
     "RimStore",

@@ -65,7 +65,8 @@ CODES: Final[Mapping[str, Code]] = {
         "Register the node in the class of its GPUs.",
     ),
     "device.duplicate": Code(
-        "One physical GPU was offered more than once.", "Offer every GPU once, on one node."
+        "One physical GPU was offered more than once, or by two nodes.",
+        "Offer every GPU once, on one node; one that moved counts there after the waiting time.",
     ),
     "device.type_mismatch": Code(
         "The device is not of the kind that it was offered as, or of none known here.",

@@ -18,6 +18,7 @@ from .chain_revocation import RevocationMaterial
 from .device import T4_PREFIXES, DeviceAppraiser, failed_device
 from .errors import Finding, Severity
 from .evidence import NodeEvidence
+from .facts import NodeFacts
 from .policy import REQUIRED_TIER_PREFIX, Policy, Tier
 from .rim import RimStore
 from .trust import TrustAnchors
@@ -34,10 +35,12 @@ def verify_evidence(
     rims: RimStore,
     caches: Caches | None = None,
     revocation: RevocationMaterial | None = None,
+    facts: NodeFacts | None = None,
 ) -> Appraisal:
     """Appraise one node's evidence as of ``now`` (timezone-aware).
 
-    Without ``revocation`` nobody looks it up, and a finding says so.
+    Without ``revocation`` nobody looks it up, and a finding says so. ``facts`` are what the service
+    knows beyond the evidence; without them the node is judged as if it were alone.
     Never raises for anything that a node can send. The caller has already checked the request's
     signature and consumed the challenge.
     """
@@ -63,28 +66,49 @@ def verify_evidence(
             # A fault of ours on one device must neither hide nor accept the others.
             logger.exception("appraising device %d failed", index)
             devices.append(failed_device(index, "The verifier failed on this device."))
-    devices = _mark_duplicates(devices, policy)
+    devices = _mark_duplicates(devices, policy, facts or NodeFacts())
     devices = [_with_tier(device, evidence) for device in devices]
     return _node_appraisal(tuple(devices), evidence, policy)
 
 
-def _mark_duplicates(devices: list[DeviceAppraisal], policy: Policy) -> list[DeviceAppraisal]:
-    """Give every device whose identity (certificate 1's key) occurs twice a finding."""
+def _mark_duplicates(
+    devices: list[DeviceAppraisal], policy: Policy, facts: NodeFacts
+) -> list[DeviceAppraisal]:
+    """Give every device that stands elsewhere too, in this report or on another node, a finding."""
     counts = Counter(d.identity_sha256 for d in devices if d.identity_sha256 is not None)
     marked = []
     for device in devices:
-        if device.identity_sha256 is not None and counts[device.identity_sha256] > 1:
-            finding = policy.judge(
-                Finding(
-                    "device.duplicate",
-                    "The same physical GPU was offered more than once.",
-                    data={"identity_sha256": device.identity_sha256},
-                )
-            )
-            findings = (*device.findings, finding)
+        identity = device.identity_sha256
+        found = []
+        if identity is not None:
+            other = facts.other_nodes.get(identity)
+            found = _duplicate_findings(identity, counts[identity], other)
+        if found:
+            findings = (*device.findings, *(policy.judge(finding) for finding in found))
             device = dataclasses.replace(device, findings=findings, status=status_of(findings))
         marked.append(device)
     return marked
+
+
+def _duplicate_findings(identity: str, count: int, other_node: str | None) -> list[Finding]:
+    findings = []
+    if count > 1:
+        findings.append(
+            Finding(
+                "device.duplicate",
+                "The same physical GPU was offered more than once.",
+                data={"identity_sha256": identity},
+            )
+        )
+    if other_node is not None:
+        findings.append(
+            Finding(
+                "device.duplicate",
+                f"Another node, 0x{other_node}, has proven that it holds this physical GPU.",
+                data={"identity_sha256": identity, "other_node": f"0x{other_node}"},
+            )
+        )
+    return findings
 
 
 def _with_tier(device: DeviceAppraisal, evidence: NodeEvidence) -> DeviceAppraisal:

@@ -19,6 +19,7 @@ from network.attestation import (
     DeviceEvidence,
     MappingRimStore,
     NodeEvidence,
+    NodeFacts,
     Policy,
     RimStore,
     Tier,
@@ -115,6 +116,7 @@ class Judge:
     nonce: bytes = NONCE
     gpu_class: str = "h100_80g"
     inventory_signed: bool = True
+    facts: NodeFacts | None = None
 
     def __call__(self, *devices: DeviceEvidence, gpu_count: int | None = None) -> Appraisal:
         evidence = NodeEvidence(
@@ -125,7 +127,12 @@ class Judge:
             gpu_count=len(devices) if gpu_count is None else gpu_count,
         )
         return verify_evidence(
-            evidence, policy=self.policy, now=self.now, trust=self.trust, rims=self.rims
+            evidence,
+            policy=self.policy,
+            now=self.now,
+            trust=self.trust,
+            rims=self.rims,
+            facts=self.facts,
         )
 
 
