@@ -117,6 +117,9 @@ class Verdict(models.Model):
     evidence_at = models.DateTimeField()
     #: evidence_at + attest.ttl of the policy it was judged by.
     fresh_until = models.DateTimeField()
+    #: keccak-256 of what is published of the verdict (``network.epochs.digest``): what an epoch
+    #: anchors on chain.
+    verdict_hash = Hash32Field(db_index=True)
     #: The Attestation Result as a signed JWT (EAR); empty when the service has no key.
     ear_jwt = models.TextField(blank=True)
     #: The verdict that this one replaces after a change of policy.

@@ -32,6 +32,7 @@ from network.models import (
     VerdictStatus,
 )
 from network.selectors.policy import PolicySnapshot
+from network.services.epochs_hash import verdict_insert
 from network.verification import CACHES, ear_sign, manifest_store, trust_anchors
 
 #: Version of the verifier as written into its tokens.
@@ -59,7 +60,7 @@ def verdict_create(
     """
     judged_by = policy.appraisal_policy()
     appraisal = _appraise(node, attestation, devices, inventory_gpus, judged_by)
-    verdict = Verdict.objects.create(
+    verdict = Verdict(
         attestation=attestation,
         node_id=node.node_id,
         status=VerdictStatus(appraisal.status.value),
@@ -80,6 +81,7 @@ def verdict_create(
         fresh_until=attestation.received_at + timedelta(seconds=policy.ttl_s),
         rejudge_of=rejudge_of,
     )
+    verdict_insert(verdict)
     _findings_write(verdict, appraisal)
     _token_write(verdict, appraisal, judged_by)
     return verdict

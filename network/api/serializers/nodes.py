@@ -179,6 +179,9 @@ class VerdictSerializer(serializers.Serializer[Any]):
     policy_hash = Hash32SerializerField()
     policy_block = serializers.IntegerField()
     rejudge_of = serializers.IntegerField(source="rejudge_of_id", allow_null=True)
+    verdict_hash = Hash32SerializerField(
+        help_text="keccak-256 of what is published of this verdict: what its epoch anchors."
+    )
     attestation = AttestationSerializer()
 
 

@@ -120,6 +120,7 @@ def node(number: int, *findings: dict[str, Any], age_s: int = 60, emulated: bool
         judged_at=at,
         evidence_at=at,
         fresh_until=at + timedelta(seconds=2700),
+        verdict_hash=key,
     )
     AttestationState.objects.create(node=made, last_seq=1, latest_verdict=verdict)
     return made
