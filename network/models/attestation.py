@@ -109,6 +109,8 @@ class Verdict(models.Model):
     policy = models.JSONField()
     #: The verifier's whole answer: per device, every check with its outcome.
     findings = models.JSONField()
+    #: What it was judged with besides the evidence (``network.services.collateral_inputs``).
+    inputs = models.JSONField(default=dict)
     #: One plain sentence: why this verdict.
     sentence = models.CharField(max_length=500)
     emulated = models.BooleanField(default=False)

@@ -22,7 +22,7 @@ def verdict_published(verdict: Verdict) -> PublishedVerdict:
         policy_version=verdict.policy_version,
         policy_hash=verdict.policy_hash,
         policy_block=verdict.policy_block,
-        inputs={},
+        inputs=verdict.inputs,
         findings=verdict.findings,
         replaces=None if replaced is None else replaced.verdict_hash,
     )

@@ -32,6 +32,7 @@ from network.models import (
     VerdictStatus,
 )
 from network.selectors.policy import PolicySnapshot
+from network.services.collateral_inputs import RecordedRims, verdict_inputs
 from network.services.epochs_hash import verdict_insert
 from network.verification import CACHES, ear_sign, manifest_store, trust_anchors
 
@@ -59,7 +60,7 @@ def verdict_create(
     the report's signed inventory lists.
     """
     judged_by = policy.appraisal_policy()
-    appraisal = _appraise(node, attestation, devices, inventory_gpus, judged_by)
+    appraisal, inputs = _appraise(node, attestation, devices, inventory_gpus, judged_by)
     verdict = Verdict(
         attestation=attestation,
         node_id=node.node_id,
@@ -74,6 +75,7 @@ def verdict_create(
             "findings": appraisal.findings_json(),
             "devices": [_device_json(device) for device in appraisal.devices],
         },
+        inputs=inputs,
         sentence=_sentence(appraisal, policy, rejudge_of),
         emulated=appraisal.emulated,
         judged_at=at,
@@ -93,7 +95,9 @@ def _appraise(
     devices: tuple[DeviceEvidence, ...],
     inventory_gpus: int,
     judged_by: Policy,
-) -> Appraisal:
+) -> tuple[Appraisal, dict[str, Any]]:
+    """The outcome, and what it was made from."""
+    trust, rims = trust_anchors(), RecordedRims(manifest_store())
     evidence = NodeEvidence(
         nonce=attestation.challenge_id,
         devices=devices,
@@ -101,14 +105,24 @@ def _appraise(
         gpu_class=node.gpu_class,
         gpu_count=node.gpu_count,
     )
-    return verify_evidence(
+    appraisal = verify_evidence(
         evidence,
         policy=judged_by,
         now=attestation.received_at,
-        trust=trust_anchors(),
-        rims=manifest_store(),
+        trust=trust,
+        rims=rims,
         caches=CACHES,
     )
+    inputs = verdict_inputs(
+        node=node,
+        inventory_gpus=inventory_gpus,
+        rims=rims.handed_out,
+        revocation=(),
+        trust=trust,
+        build=VERIFIER_BUILD,
+        facts={},
+    )
+    return appraisal, inputs
 
 
 def _token_write(verdict: Verdict, appraisal: Appraisal, judged_by: Policy) -> None:

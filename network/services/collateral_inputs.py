@@ -1,0 +1,67 @@
+"""What a verdict was made from besides the evidence, so that anybody can make it again.
+
+The shape of ``Verdict.inputs`` (JSON)::
+
+    {"rims": {manifest id: sha256 hex}, "revocation": [{"source", "sha256", "received_at"}],
+     "anchors": [{"kind", "spki_sha256", "emulated"}], "build": text,
+     "gpu_class": text, "gpu_count": n, "inventory_gpus": n, "facts": {}}
+
+``rims`` and ``revocation`` name what was at hand, used or not: a document that spoke of nothing
+is as much a part of the outcome as one that spoke. Ids that are not named were asked for in vain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from network.attestation import RimStore, TrustAnchors
+from network.models import Node
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRims:
+    """A store that remembers, for one judgement, which manifests it handed out."""
+
+    store: RimStore
+    handed_out: dict[str, str] = field(default_factory=dict)
+
+    def get(self, rim_id: str) -> bytes | None:
+        xml = self.store.get(rim_id)
+        if xml is not None:
+            self.handed_out[rim_id] = hashlib.sha256(xml).hexdigest()
+        return xml
+
+
+def verdict_inputs(
+    *,
+    node: Node,
+    inventory_gpus: int,
+    rims: Mapping[str, str],
+    revocation: Sequence[Mapping[str, Any]],
+    trust: TrustAnchors,
+    build: str,
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The record of one judgement; JSON values only."""
+    return {
+        "rims": dict(sorted(rims.items())),
+        "revocation": [dict(item) for item in revocation],
+        "anchors": anchors_json(trust),
+        "build": build,
+        "gpu_class": node.gpu_class,
+        "gpu_count": node.gpu_count,
+        "inventory_gpus": inventory_gpus,
+        "facts": dict(facts),
+    }
+
+
+def anchors_json(trust: TrustAnchors) -> list[dict[str, Any]]:
+    """The pinned roots that counted, device roots first."""
+    return [
+        {"kind": kind, "spki_sha256": anchor.spki_sha256, "emulated": anchor.emulated}
+        for kind, anchors in (("device", trust.device), ("rim", trust.rim))
+        for anchor in sorted(anchors.values(), key=lambda item: item.spki_sha256)
+    ]
