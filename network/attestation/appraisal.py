@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,8 +10,19 @@ from typing import Any, Final
 
 from .errors import Finding, Severity
 from .policy import Tier
-from .spdm import Measurement
 
+#: T4 needs every one of these checks to hold, whatever the policy's switches say.
+T4_PREFIXES: Final = (
+    "report.",
+    "chain.",
+    "sig.",
+    "nonce.",
+    "device.",
+    "dice.",
+    "fwid.malformed",
+    "fwid.mismatch",
+    "revocation.revoked",
+)
 #: Golden index of the video decoder's firmware; without meaning while the decoder is off.
 NVDEC_INDEX: Final = 35
 
@@ -26,7 +38,15 @@ class Status(StrEnum):
     @property
     def rank(self) -> int:
         """The AR4SI value; the worst of several is the highest, and ``none`` is worst of all."""
-        return {"affirming": 2, "warning": 32, "contraindicated": 96, "none": 100}[self.value]
+        return _RANKS[self]
+
+
+_RANKS: Final = {
+    Status.AFFIRMING: 2,
+    Status.WARNING: 32,
+    Status.CONTRAINDICATED: 96,
+    Status.NONE: 100,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +85,7 @@ class DeviceAppraisal:
 
     def failed(self, *prefixes: str) -> bool:
         """True when a finding other than INFO has one of these code prefixes, enforced or not."""
-        return any(
-            finding.severity is not Severity.INFO and finding.code.startswith(prefixes)
-            for finding in self.findings
-        )
+        return _failed(self.findings, prefixes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +113,31 @@ class Appraisal:
         return found
 
 
+def _failed(findings: tuple[Finding, ...], prefixes: tuple[str, ...]) -> bool:
+    return any(
+        finding.severity is not Severity.INFO and finding.code.startswith(prefixes)
+        for finding in findings
+    )
+
+
+def device_tier(findings: tuple[Finding, ...], *, unattested: Tier) -> Tier:
+    """T4 unless a check that it needs has failed, enforced or not; else ``unattested``, which the
+    node's inventory has proven."""
+    return unattested if _failed(findings, T4_PREFIXES) else Tier.T4
+
+
+def with_findings(device: DeviceAppraisal, *more: Finding, unattested: Tier) -> DeviceAppraisal:
+    """The device with findings that were made by looking beyond it; status and tier follow."""
+    findings = (*device.findings, *more)
+    broken = device.status is Status.NONE
+    return dataclasses.replace(
+        device,
+        findings=findings,
+        status=Status.NONE if broken else status_of(findings),
+        tier=unattested if broken else device_tier(findings, unattested=unattested),
+    )
+
+
 def status_of(findings: tuple[Finding, ...]) -> Status:
     """The status that the worst finding leaves."""
     severities = {finding.severity for finding in findings}
@@ -108,39 +150,37 @@ def measurements_compare(
     *,
     golden: Mapping[int, tuple[bytes, ...]],
     sources: Mapping[int, str],
-    runtime: Mapping[int, Measurement],
+    runtime: Mapping[int, bytes],
     nvdec_disabled: bool,
 ) -> Comparison:
     """Compare every golden index with the report; report all differences with both values.
 
-    ``sources`` names the manifest of each golden index. Runtime blocks without a golden value are
-    unique to the device and mean nothing here.
+    ``sources`` names the manifest of each golden index, ``runtime`` is by SPDM index. Runtime
+    values without a golden one are unique to the device and mean nothing here.
     """
     matched, waived, findings = [], [], []
     for index in sorted(golden):
-        block = runtime.get(index + 1)
-        if block is not None and block.value in golden[index]:
+        value = runtime.get(index + 1)
+        if value in golden[index]:
             matched.append(index)
         elif index == NVDEC_INDEX and nvdec_disabled:
             waived.append(index)
         else:
-            findings.append(_difference(index, sources[index], golden[index], block))
+            findings.append(_difference(index, sources[index], golden[index], value))
     return Comparison(len(golden), tuple(matched), tuple(waived), tuple(findings))
 
 
-def _difference(
-    index: int, source: str, golden: tuple[bytes, ...], block: Measurement | None
-) -> Finding:
+def _difference(index: int, source: str, golden: tuple[bytes, ...], value: bytes | None) -> Finding:
     data: dict[str, Any] = {
         "index": index,
         "source": source,
-        "golden": [value.hex() for value in golden],
+        "golden": [allowed.hex() for allowed in golden],
     }
-    if block is None:
+    if value is None:
         return Finding(
             "meas.missing", f"The report has no measurement {index} ({source}).", data=data
         )
-    data["runtime"] = block.value.hex()
+    data["runtime"] = value.hex()
     return Finding(
         "meas.mismatch",
         f"Measurement {index} is not what the {source} manifest allows.",

@@ -1,7 +1,9 @@
 """Bounded caches for what depends on bytes alone: parsed certificate chains and manifests.
 
-Both are keyed by the SHA-256 of their input and hold nothing that depends on the time, on the
-trust anchors or on the policy; those are judged on every use. A verdict is never cached.
+They hold nothing that depends on the time, on the trust anchors or on the policy; those are judged
+on every use. Chains are found by the SHA-256 of their bytes, manifests by the bytes themselves: a
+store hands out the same object again and again, so looking one up neither reads nor hashes it. A
+verdict is never cached.
 """
 
 from __future__ import annotations

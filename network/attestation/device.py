@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from .appraisal import DeviceAppraisal, Status, measurements_compare, status_of
+from .appraisal import DeviceAppraisal, Status, device_tier, measurements_compare, status_of
 from .caches import Caches
 from .certificates import DeviceChain, chain_findings, load_device_chain
 from .chain_revocation import RevocationMaterial, chain_revocation
@@ -25,18 +25,6 @@ from .trust import TrustAnchors
 
 #: Manifest ids of emulated devices carry this, so they can never stand in for genuine ones.
 EMULATED_RIM_PREFIX: Final = "EMULATED_"
-#: T4 needs every one of these checks to hold, whatever the policy's switches say.
-T4_PREFIXES: Final = (
-    "report.",
-    "chain.",
-    "sig.",
-    "nonce.",
-    "device.",
-    "dice.",
-    "fwid.malformed",
-    "fwid.mismatch",
-    "revocation.revoked",
-)
 #: Faults of a chain's dates, which leave no doubt about who issued it.
 TIME_CODES: Final = frozenset({"chain.expired", "chain.not_yet_valid"})
 
@@ -66,6 +54,8 @@ class DeviceAppraiser:
     rims: RimStore
     caches: Caches
     gpu_class: str
+    #: The tier of a device that its own evidence proves nothing for.
+    unattested: Tier
     #: None where nobody looks revocation up; an empty collection says that nothing was found.
     revocation: RevocationMaterial | None = None
 
@@ -222,14 +212,13 @@ class DeviceAppraiser:
         golden: dict[int, tuple[bytes, ...]] = {}
         sources: dict[int, str] = {}
         for source, rim in rims.items():
-            for index, values in rim.golden.items():
-                if index in golden:
-                    work.findings.append(_index_conflict(index))
-                golden[index], sources[index] = values, source
+            work.findings += [_index_conflict(i) for i in sorted(golden.keys() & rim.golden.keys())]
+            golden.update(rim.golden)
+            sources.update(dict.fromkeys(rim.golden, source))
         comparison = measurements_compare(
             golden=golden,
             sources=sources,
-            runtime=work.report.measurements,
+            runtime=work.report.record.values,
             nvdec_disabled=work.opaque.nvdec_disabled,
         )
         work.findings += comparison.findings
@@ -255,9 +244,7 @@ class DeviceAppraiser:
             work.findings.append(_rim_not_found(source, rim_id, "the store does not know it"))
             return None
         try:
-            rim = self.caches.rims.get_or_compute(
-                hashlib.sha256(xml).digest(), lambda: load_rim(xml)
-            )
+            rim = self.caches.rims.get_or_compute(xml, lambda: load_rim(xml))
         except EvidenceError as error:
             work.findings.append(error.finding())
             return None
@@ -285,7 +272,7 @@ class DeviceAppraiser:
         return DeviceAppraisal(
             index=index,
             status=status_of(findings),
-            tier=Tier.T0,
+            tier=device_tier(findings, unattested=self.unattested),
             emulated=work.emulated,
             findings=findings,
             report_sha256=hashlib.sha256(evidence.report).hexdigest(),
@@ -345,12 +332,12 @@ def _index_conflict(index: int) -> Finding:
     )
 
 
-def failed_device(index: int, detail: str) -> DeviceAppraisal:
-    """The result of a device whose appraisal itself broke down: status none, tier T0."""
+def failed_device(index: int, detail: str, *, tier: Tier = Tier.T0) -> DeviceAppraisal:
+    """The result of a device whose appraisal itself broke down: status none, nothing proven."""
     return DeviceAppraisal(
         index=index,
         status=Status.NONE,
-        tier=Tier.T0,
+        tier=tier,
         emulated=False,
         findings=(Finding("verifier.fault", detail),),
     )

@@ -172,7 +172,7 @@ class _Device:
         return "There was no manifest that counts, so there was nothing to compare with."
 
     def _report_words(self) -> str:
-        blocks = 0 if self.report is None else len(self.report.measurements)
+        blocks = 0 if self.report is None else len(self.report.record.values)
         return (
             f"An SPDM 1.1 report of {len(self.sent.report)} bytes with {blocks} measurements. "
             f"It says: driver {self.result.driver_version}, VBIOS {self.result.vbios_version}."

@@ -6,6 +6,7 @@ A known field that comes twice is refused: one of the two would be believed by s
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -21,6 +22,9 @@ STATUS_ENABLED: Final = 0xAA
 STATUS_DISABLED: Final = 0x55
 
 FWID_BYTES: Final = 48
+
+_FIELD_HEADER: Final = struct.Struct("<HH")
+_MODES: Final = {b"\0\0": "spt", b"\1\0": "mpt", b"\2\0": "ppcie"}
 
 
 class OpaqueField(IntEnum):
@@ -40,6 +44,9 @@ class OpaqueField(IntEnum):
     FEATURE_FLAG = 36
 
 
+_KNOWN: Final = frozenset(int(field) for field in OpaqueField)
+
+
 @dataclass(frozen=True, slots=True)
 class Opaque:
     """The fields by id. Accessors give None for an absent field and never raise."""
@@ -51,10 +58,10 @@ class Opaque:
         value = self.fields.get(field)
         if value is None:
             return None
-        text = value.rstrip(b"\0")
-        if not text.isascii() or not text.decode("ascii").isprintable():
+        if not value.isascii():
             return None
-        return text.decode("ascii") or None
+        text = value.rstrip(b"\0").decode("ascii")
+        return text if text and text.isprintable() else None
 
     @property
     def driver_version(self) -> str | None:
@@ -67,7 +74,7 @@ class Opaque:
         value = self.fields.get(OpaqueField.VBIOS_VERSION)
         if value is None or len(value) != 8:
             return None
-        return ".".join(f"{value[i]:02X}" for i in (3, 2, 1, 0, 4))
+        return f"{value[3]:02X}.{value[2]:02X}.{value[1]:02X}.{value[0]:02X}.{value[4]:02X}"
 
     @property
     def fwid(self) -> bytes | None:
@@ -92,7 +99,7 @@ class Opaque:
         value = self.fields.get(OpaqueField.FEATURE_FLAG)
         if value is None or len(value) != 2:
             return None
-        return {0: "spt", 1: "mpt", 2: "ppcie"}.get(int.from_bytes(value, "little"), "unknown")
+        return _MODES.get(value, "unknown")
 
 
 def parse_opaque(data: bytes) -> Opaque:
@@ -102,24 +109,24 @@ def parse_opaque(data: bytes) -> Opaque:
             "report.opaque_unsupported",
             "The report uses the newer typed opaque format, which this verifier does not read yet.",
         )
-    known = {int(field) for field in OpaqueField}
     fields: dict[int, bytes] = {}
     position = 0
     while position < len(data):
-        if position + 4 > len(data):
+        start = position + _FIELD_HEADER.size
+        if start > len(data):
             raise ReportError("report.opaque_overflow", "The opaque data ends inside a header.")
-        field = int.from_bytes(data[position : position + 2], "little")
-        end = position + 4 + int.from_bytes(data[position + 2 : position + 4], "little")
+        field, size = _FIELD_HEADER.unpack_from(data, position)
+        end = start + size
         if end > len(data):
             raise ReportError(
                 "report.opaque_overflow",
                 f"Opaque field {field} is longer than the opaque data.",
                 {"field": field},
             )
-        if field in fields and field in known:
+        if field in fields and field in _KNOWN:
             raise ReportError(
                 "report.opaque_duplicate", f"Opaque field {field} comes twice.", {"field": field}
             )
-        fields.setdefault(field, data[position + 4 : end])
+        fields.setdefault(field, data[start:end])
         position = end
     return Opaque(fields)

@@ -7,9 +7,10 @@ Format: a SWID tag (ISO 19770-2) with an enveloped XML signature in NVIDIA's one
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -62,7 +63,8 @@ class RimStore(Protocol):
 
     def get(self, rim_id: str) -> bytes | None:
         """The manifest's XML bytes, or None when this id is unknown. OSError when the store cannot
-        say."""
+        say. The same object again while the manifest stays the same, so that what was read from it
+        is found without hashing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +78,40 @@ class MappingRimStore:
 
 
 @dataclass(frozen=True, slots=True)
+class _File:
+    """A file's bytes, and what told apart the file that they were read from."""
+
+    seen: tuple[int, ...]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class DirectoryRimStore:
-    """Manifests as ``<id>.swidtag`` files in one directory."""
+    """Manifests as ``<id>.swidtag`` files in one directory. A file is read once and again only when
+    it was changed or replaced."""
 
     directory: Path
+    _files: dict[str, _File] = field(default_factory=dict, repr=False, compare=False)
 
     def get(self, rim_id: str) -> bytes | None:
         # Ids are made from signed report fields, yet a field could still hold a path.
         if not _RIM_ID.fullmatch(rim_id) or rim_id.startswith("."):
             return None
+        path = os.path.join(self.directory, f"{rim_id}.swidtag")
         try:
-            return (self.directory / f"{rim_id}.swidtag").read_bytes()
+            # Looked at before it is read: a change meanwhile is seen the next time.
+            status = os.stat(path)
+            seen = (
+                *(status.st_dev, status.st_ino, status.st_size),
+                *(status.st_mtime_ns, status.st_ctime_ns),
+            )
+            known = self._files.get(rim_id)
+            if known is None or known.seen != seen:
+                known = _File(seen, Path(path).read_bytes())
+                self._files[rim_id] = known
+            return known.content
         except FileNotFoundError:
+            self._files.pop(rim_id, None)
             return None
 
 

@@ -7,8 +7,10 @@ and leaves no byte unread: a report that means two things to two parsers is refu
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from .errors import EvidenceError
@@ -27,6 +29,18 @@ MAX_REPORT_BYTES: Final = 8192
 
 _RESPONSE_HEADER_BYTES: Final = 8
 _SHORTEST_BYTES: Final = REQUEST_BYTES + _RESPONSE_HEADER_BYTES + NONCE_BYTES + 2 + SIGNATURE_BYTES
+#: Index, specification and size of a block, then the DMTF value type and value size.
+_BLOCK_HEADER: Final = struct.Struct("<BBHBH")
+#: Where a block's header says the specification and the two sizes, byte by byte.
+_SHAPE_OFFSETS: Final = (1, 2, 3, 5, 6)
+#: What the headers must hold, by offset in the report.
+_HEADERS: Final = {
+    0: (SPDM_VERSION_1_1, "request SPDM version"),
+    1: (GET_MEASUREMENTS, "request code"),
+    3: (ALL_MEASUREMENTS, "measurements asked for"),
+    REQUEST_BYTES: (SPDM_VERSION_1_1, "response SPDM version"),
+    REQUEST_BYTES + 1: (MEASUREMENTS, "response code"),
+}
 
 
 class ReportError(EvidenceError):
@@ -34,12 +48,12 @@ class ReportError(EvidenceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    """One DMTF measurement block. ``value_type`` keeps bit 7 (raw bit stream), see DSP0274."""
+class Record:
+    """The DMTF measurement blocks by SPDM index, in the report's order. A value type keeps bit 7
+    (raw bit stream), see DSP0274."""
 
-    index: int
-    value_type: int
-    value: bytes
+    values: Mapping[int, bytes]
+    value_types: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +62,7 @@ class Report:
 
     request_nonce: bytes
     responder_nonce: bytes
-    measurements: Mapping[int, Measurement]
+    record: Record
     opaque: bytes
     signed: bytes
     signature: bytes
@@ -88,7 +102,7 @@ def parse_report(data: bytes, *, tolerate_zero_padding: bool = False) -> Report:
     return Report(
         request_nonce=data[4 : 4 + NONCE_BYTES],
         responder_nonce=data[record_end : record_end + NONCE_BYTES],
-        measurements=_parse_record(data[record_start:record_end], blocks=data[REQUEST_BYTES + 4]),
+        record=_parse_record(data[record_start:record_end], blocks=data[REQUEST_BYTES + 4]),
         opaque=data[opaque_start:opaque_end],
         signed=data[:opaque_end],
         signature=data[opaque_end:end],
@@ -97,14 +111,7 @@ def parse_report(data: bytes, *, tolerate_zero_padding: bool = False) -> Report:
 
 def _check_headers(data: bytes) -> None:
     """Refuse other SPDM versions and shapes: 1.2 signs something else and must not pass as 1.1."""
-    expected = {
-        0: (SPDM_VERSION_1_1, "request SPDM version"),
-        1: (GET_MEASUREMENTS, "request code"),
-        3: (ALL_MEASUREMENTS, "measurements asked for"),
-        REQUEST_BYTES: (SPDM_VERSION_1_1, "response SPDM version"),
-        REQUEST_BYTES + 1: (MEASUREMENTS, "response code"),
-    }
-    for offset, (value, name) in expected.items():
+    for offset, (value, name) in _HEADERS.items():
         if data[offset] != value:
             raise ReportError(
                 "report.bad_header",
@@ -119,35 +126,64 @@ def _check_headers(data: bytes) -> None:
         )
 
 
-def _parse_record(record: bytes, *, blocks: int) -> dict[int, Measurement]:
-    measurements: dict[int, Measurement] = {}
+def _parse_record(record: bytes, *, blocks: int) -> Record:
+    """Read the record. Blocks of one size, as GPUs send them, are read at once; where anything is
+    not as usual there, one by one, which accepts the same and says what is wrong."""
+    return _parse_uniform(record, blocks) or _parse_blocks(record, blocks)
+
+
+def _parse_uniform(record: bytes, blocks: int) -> Record | None:
+    """Read ``blocks`` well-formed blocks of one size and of different indices; None for others."""
+    size = len(record) // blocks if blocks else 0
+    if size < _BLOCK_HEADER.size or size * blocks != len(record):
+        return None
+    _, specification, rest, _, value_size = _BLOCK_HEADER.unpack_from(record)
+    if (specification, rest, value_size) != (DMTF_SPECIFICATION, size - 4, size - 7):
+        return None
+    # Every block says what the first one does: compared column by column.
+    if any(record[at::size] != record[at : at + 1] * blocks for at in _SHAPE_OFFSETS):
+        return None
+    values: dict[int, bytes] = dict(_uniform_blocks(value_size).iter_unpack(record))
+    if len(values) != blocks or 0 in values:
+        return None
+    return Record(values, dict(zip(record[::size], record[4::size], strict=True)))
+
+
+@lru_cache(maxsize=16)
+def _uniform_blocks(value_size: int) -> struct.Struct:
+    """Index and value of a block whose value has this size."""
+    return struct.Struct(f"<B6x{value_size}s")
+
+
+def _parse_blocks(record: bytes, blocks: int) -> Record:
+    values: dict[int, bytes] = {}
+    value_types: dict[int, int] = {}
     position = 0
     for _ in range(blocks):
-        measurement, position = _parse_block(record, position)
-        if measurement.index == 0 or measurement.index in measurements:
+        index, value_type, value, position = _parse_block(record, position)
+        if index == 0 or index in values:
             raise ReportError(
                 "report.dup_index",
-                f"Measurement index {measurement.index} is zero or comes twice.",
-                {"index": measurement.index},
+                f"Measurement index {index} is zero or comes twice.",
+                {"index": index},
             )
-        measurements[measurement.index] = measurement
+        values[index], value_types[index] = value, value_type
     if position != len(record):
         raise ReportError(
             "report.record_overflow",
             f"{len(record) - position} bytes of the record belong to no measurement block.",
         )
-    return measurements
+    return Record(values, value_types)
 
 
-def _parse_block(record: bytes, start: int) -> tuple[Measurement, int]:
-    """Read one block: index, specification, size, then the DMTF type, size and value."""
-    if start + 7 > len(record):
+def _parse_block(record: bytes, start: int) -> tuple[int, int, bytes, int]:
+    """Read one block: its index, value type and value, and where the next one begins."""
+    value_start = start + _BLOCK_HEADER.size
+    if value_start > len(record):
         raise ReportError(
             "report.record_overflow", "The record ends inside a measurement block's header."
         )
-    index, specification = record[start], record[start + 1]
-    size = int.from_bytes(record[start + 2 : start + 4], "little")
-    value_size = int.from_bytes(record[start + 5 : start + 7], "little")
+    index, specification, size, value_type, value_size = _BLOCK_HEADER.unpack_from(record, start)
     end = start + 4 + size
     if specification != DMTF_SPECIFICATION or size != 3 + value_size:
         raise ReportError(
@@ -159,4 +195,4 @@ def _parse_block(record: bytes, start: int) -> tuple[Measurement, int]:
         raise ReportError(
             "report.record_overflow", f"Measurement block {index} is longer than the record."
         )
-    return Measurement(index, record[start + 4], record[start + 7 : end]), end
+    return index, value_type, record[value_start:end], end

@@ -7,15 +7,14 @@ the node-level checks say so.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections import Counter
 from datetime import datetime
 
-from .appraisal import Appraisal, DeviceAppraisal, Status, status_of
+from .appraisal import Appraisal, DeviceAppraisal, Status, status_of, with_findings
 from .caches import Caches
 from .chain_revocation import RevocationMaterial
-from .device import T4_PREFIXES, DeviceAppraiser, failed_device
+from .device import DeviceAppraiser, failed_device
 from .errors import Finding, Severity
 from .evidence import NodeEvidence
 from .facts import NodeFacts
@@ -54,6 +53,7 @@ def verify_evidence(
         rims=rims,
         caches=caches or Caches(),
         gpu_class=evidence.gpu_class,
+        unattested=_unattested_tier(evidence),
         revocation=revocation,
     )
     # More than the policy allows are not looked at: the work must stay bounded.
@@ -65,14 +65,19 @@ def verify_evidence(
         except Exception:
             # A fault of ours on one device must neither hide nor accept the others.
             logger.exception("appraising device %d failed", index)
-            devices.append(failed_device(index, "The verifier failed on this device."))
-    devices = _mark_duplicates(devices, policy, facts or NodeFacts())
-    devices = [_with_tier(device, evidence) for device in devices]
+            devices.append(
+                failed_device(
+                    index, "The verifier failed on this device.", tier=appraiser.unattested
+                )
+            )
+    devices = _mark_duplicates(
+        devices, policy, facts or NodeFacts(), unattested=appraiser.unattested
+    )
     return _node_appraisal(tuple(devices), evidence, policy)
 
 
 def _mark_duplicates(
-    devices: list[DeviceAppraisal], policy: Policy, facts: NodeFacts
+    devices: list[DeviceAppraisal], policy: Policy, facts: NodeFacts, *, unattested: Tier
 ) -> list[DeviceAppraisal]:
     """Give every device that stands elsewhere too, in this report or on another node, a finding."""
     counts = Counter(d.identity_sha256 for d in devices if d.identity_sha256 is not None)
@@ -84,8 +89,8 @@ def _mark_duplicates(
             other = facts.other_nodes.get(identity)
             found = _duplicate_findings(identity, counts[identity], other)
         if found:
-            findings = (*device.findings, *(policy.judge(finding) for finding in found))
-            device = dataclasses.replace(device, findings=findings, status=status_of(findings))
+            judged = (policy.judge(finding) for finding in found)
+            device = with_findings(device, *judged, unattested=unattested)
         marked.append(device)
     return marked
 
@@ -109,12 +114,6 @@ def _duplicate_findings(identity: str, count: int, other_node: str | None) -> li
             )
         )
     return findings
-
-
-def _with_tier(device: DeviceAppraisal, evidence: NodeEvidence) -> DeviceAppraisal:
-    if device.status is not Status.NONE and not device.failed(*T4_PREFIXES):
-        return dataclasses.replace(device, tier=Tier.T4)
-    return dataclasses.replace(device, tier=_unattested_tier(evidence))
 
 
 def _unattested_tier(evidence: NodeEvidence) -> Tier:

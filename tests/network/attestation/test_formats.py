@@ -52,8 +52,8 @@ class TestReport:
     def test_the_layout(self) -> None:
         report = parse_report(REPORT)
         assert report.request_nonce == NONCE
-        assert sorted(report.measurements) == list(range(1, 65))
-        assert {m.value_type for m in report.measurements.values()} == {1}
+        assert sorted(report.record.values) == list(range(1, 65))
+        assert set(report.record.value_types.values()) == {1}
         assert report.signed + report.signature == REPORT
 
     @pytest.mark.parametrize(
