@@ -11,6 +11,7 @@ from typing import Any
 from django.db import models
 
 from chain.fields import Hash32Field, Uint256Field
+from network.catalogue import UNITS
 
 
 class ParameterKind(models.TextChoices):
@@ -129,10 +130,13 @@ class Parameter(models.Model):
 
     @property
     def unit(self) -> str:
-        """The unit of its figures: ``s``, ``bps``, ``wei``, ``wei per GPU``, ``count`` or none."""
+        """The unit of its figures: ``s``, ``bps``, ``wei``, ``wei per GPU``, ``count`` or none.
+
+        Words may follow that say of what (``bps of total stake``).
+        """
         if self.name.startswith("stake.per_gpu_"):
             return "wei per GPU"
-        return _UNITS.get(self.kind, "")
+        return UNITS.get(self.name) or _UNITS.get(self.kind, "")
 
     @property
     def matches_chain(self) -> bool | None:

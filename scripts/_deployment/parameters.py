@@ -1,8 +1,8 @@
 """The parameters' data file as what the contract takes.
 
 The columns of ``contracts/parameters.csv`` are explained in ``contracts/README.md``. Only keys that
-the running code reads (`reader` A) are loaded at genesis; the others are defined by vote with the
-code that reads them.
+the running code reads (`reader` A or C) are loaded at genesis; the others are defined by vote with
+the code that reads them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA_FILE = ROOT / "contracts" / "parameters.csv"
-GENESIS_READER = "A"
+GENESIS_READERS = frozenset({"A", "C"})
 
 # The order of INetworkParameters.Kind, Class, Activation and Direction.
 KINDS = {
@@ -54,7 +54,7 @@ def definition(row: Mapping[str, str], value: int) -> Definition:
 
 def genesis_definitions(overrides: Mapping[str, int]) -> list[Definition]:
     """Return the definitions that genesis loads, with first values replaced by `overrides`."""
-    rows = [row for row in rows_read() if row["reader"] == GENESIS_READER]
+    rows = [row for row in rows_read() if row["reader"] in GENESIS_READERS]
     return [definition(row, overrides.get(row["key"], int(row["default"]))) for row in rows]
 
 

@@ -87,6 +87,7 @@ EDGES = [
     ("attest.max_gpus_per_node", 24, 25, "ParameterChangeTooLarge", {"allowed": 8}),
     ("stake.min_provider", 250 * 10**18, 251 * 10**18, "ParameterChangeTooLarge", {}),
     ("stake.max_pending_unbonds", 1, 0, "ParameterOutOfBounds", {"min": 1, "max": 50}),
+    ("slash.spoof", 4900, 5100, "ParameterInvariantViolated", {"id": 5}),
 ]
 
 

@@ -9,6 +9,8 @@ from support import DAY_S, World, key_of, word
 
 TIGHTENABLE = "attest.required_tier_h100_80g"
 TTL = "attest.ttl"
+# Nothing reads it yet, so that the genesis leaves it out.
+UNDEFINED = "rewards.min_perf_ratio"
 
 
 def definition_of(name: str, value: int | None = None):
@@ -20,21 +22,21 @@ def definition_of(name: str, value: int | None = None):
 
 
 def test_define_adds_a_new_key(world: World):
-    new = definition_of("slash.reporter_cut")
+    new = definition_of(UNDEFINED)
     world.parameters.defineParameter(new, sender=world.as_timelock)
-    assert world.value("slash.reporter_cut") == 1000
-    with ape.reverts(world.parameters.ParameterAlreadyDefined, key=key_of("slash.reporter_cut")):
+    assert world.value(UNDEFINED) == 8500
+    with ape.reverts(world.parameters.ParameterAlreadyDefined, key=key_of(UNDEFINED)):
         world.parameters.defineParameter(new, sender=world.as_timelock)
 
 
 def test_define_reverts_for_others(world: World):
     with ape.reverts(world.parameters.ParameterUnauthorized):
-        world.parameters.defineParameter(definition_of("slash.strikes"), sender=world.holder)
+        world.parameters.defineParameter(definition_of(UNDEFINED), sender=world.holder)
 
 
 def test_define_completes_an_invariant(world: World):
-    for name in ("slash.dispute_window", "rewards.lock"):
-        world.parameters.defineParameter(definition_of(name), sender=world.as_timelock)
+    world.parameters.validate([key_of("stake.unbonding_period")], [word(7 * DAY_S)])
+    world.parameters.defineParameter(definition_of("rewards.lock"), sender=world.as_timelock)
     # 14 d of unbonding cover 7 d + 45 min + 1 d; with the window at its 14 d they would not.
     with ape.reverts(world.parameters.ParameterInvariantViolated, id=2):
         world.parameters.validate([key_of("stake.unbonding_period")], [word(7 * DAY_S)])
@@ -42,8 +44,8 @@ def test_define_completes_an_invariant(world: World):
 
 
 def test_define_reverts_when_it_would_break_an_invariant(world: World):
-    world.parameters.defineParameter(definition_of("rewards.lock"), sender=world.as_timelock)
-    too_long = definition_of("slash.dispute_window", 14 * DAY_S)
+    # The genesis has 14 d of unbonding for 7 d of dispute and 45 min of validity.
+    too_long = definition_of("rewards.lock", 7 * DAY_S)
     with ape.reverts(world.parameters.ParameterInvariantViolated, id=2):
         world.parameters.defineParameter(too_long, sender=world.as_timelock)
 
@@ -58,9 +60,9 @@ def test_define_reverts_when_it_would_break_an_invariant(world: World):
     ],
 )
 def test_define_reverts_for_a_rule_that_cannot_hold(world: World, changes: dict[str, str]):
-    (row,) = [row for row in rows_read() if row["key"] == "slash.reporter_cut"]
+    (row,) = [row for row in rows_read() if row["key"] == UNDEFINED]
     with ape.reverts(world.parameters.ParameterSpecInvalid):
-        world.parameters.defineParameter(definition(row | changes, 1000), sender=world.as_timelock)
+        world.parameters.defineParameter(definition(row | changes, 8500), sender=world.as_timelock)
 
 
 def test_define_reverts_for_a_tightenable_key_in_an_invariant(world: World):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
+from network.catalogue import CHOICES, GROUP_NAMES, PURPOSES, UNITS
 from network.charts import HEIGHT, PADDING, WIDTH, Step, step_chart
 from network.models import Parameter, ParameterKind
 from network.models.parameters import value_text
 from network.parameters import allowed_change, allowed_range, stricter
-from network.units import choices_of, purpose_of, unit_of, value_human
+from network.units import choices_of, group_name, purpose_of, unit_of, value_human
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -80,6 +83,11 @@ def test_the_stricter_value() -> None:
         ("attest.enforce_nonce", "ENUM", "1", "1, enforce"),
         ("attest.rim_expired", "ENUM", "2", "2, reject"),
         ("market.protocol_take", "BPS", "100", "1 % (100 bps)"),
+        ("slash.network_cap_30d", "BPS", "1500", "15 % (1 500 bps) of total stake"),
+        ("attest.challenge_rate", "UINT", "4", "4 per GPU and day"),
+        ("energy.host_overhead", "UINT", "150", "150 W per GPU"),
+        ("energy.intensity_fallback", "UINT", "475", "475 gCO2e/kWh"),
+        ("energy.gpu_lifetime", "UINT", "1440", "1 440 days"),
         ("quantum.pq_alg_mask", "BITMASK", "5", "5 (0b101)"),
         ("attest.rim_root", "BYTES32", f"0x{'ab' * 32}", f"0x{'ab' * 32}"),
         ("attest.max_gpus_per_node", "UINT", "16", "16"),
@@ -91,6 +99,27 @@ def test_values_in_words(name: str, kind: str, value: str, words: str) -> None:
     assert plain(value_human(parameter, value)) == words
     assert unit_of(parameter) == parameter.unit
     assert all(isinstance(number, int) for number in choices_of(parameter))
+
+
+def genesis_rows() -> list[dict[str, str]]:
+    with (settings.BASE_DIR / "contracts" / "parameters.csv").open(encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["reader"] in {"A", "C"}]
+
+
+def test_every_parameter_of_the_genesis_is_in_the_catalogue() -> None:
+    rows = genesis_rows()
+    assert len(rows) == 68
+    for row in rows:
+        purpose = purpose_of(row["key"])
+        assert purpose.endswith("."), row["key"]
+        assert group_name(row["key"].split(".")[0]) in GROUP_NAMES.values()
+        parameter = Parameter(name=row["key"], kind=row["kind"])
+        if row["kind"] == "ENUM":
+            wanted = range(int(row["min"]), int(row["max"]) + 1)
+            assert sorted(choices_of(parameter)) == list(wanted), row["key"]
+        elif row["kind"] in {"SECONDS", "BPS", "TOKEN_WEI"} or row["key"] in UNITS:
+            assert parameter.unit == row["unit"], row["key"]
+    assert {*UNITS, *PURPOSES, *CHOICES} <= {row["key"] for row in rows}
 
 
 def test_what_is_not_in_the_catalogue_has_no_sentence() -> None:
