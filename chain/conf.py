@@ -71,26 +71,26 @@ def freshness_stall_s() -> int:
     return int(_get("FRESHNESS_STALL_S", 120))
 
 
-def keeper_keystore() -> str:
-    """Web3 keystore v3 of the keeper (gas money only): a path, or ``credential:NAME`` for a
-    systemd credential. Empty: none."""
-    return str(_get("KEEPER_KEYSTORE", None) or "")
+def account_keystore(account: str) -> str:
+    """Web3 keystore v3 of an account that sends, "keeper" or "attestor" (gas money only): a path,
+    or ``credential:NAME`` for a systemd credential. Empty: none."""
+    return str(_get(f"{account.upper()}_KEYSTORE", None) or "")
 
 
-def keeper_passphrase_file() -> str:
+def account_passphrase_file(account: str) -> str:
     """Where its passphrase is, likewise: a variable would show in the process's environment."""
-    return str(_get("KEEPER_PASSPHRASE_FILE", None) or "")
+    return str(_get(f"{account.upper()}_PASSPHRASE_FILE", None) or "")
 
 
-def keeper_signer_url() -> str:
+def account_signer_url(account: str) -> str:
     """Address of an external JSON-RPC signer (Web3Signer, Clef) instead of a keystore; may carry
     a secret. Empty: none."""
-    return str(_get("KEEPER_SIGNER_URL", "") or "")
+    return str(_get(f"{account.upper()}_SIGNER_URL", "") or "")
 
 
-def keeper_signer_address() -> str:
-    """The account (EIP-55) with which the external signer signs: it may hold several."""
-    return str(_get("KEEPER_SIGNER_ADDRESS", "") or "")
+def account_signer_address(account: str) -> str:
+    """The address (EIP-55) with which the external signer signs: it may hold several."""
+    return str(_get(f"{account.upper()}_SIGNER_ADDRESS", "") or "")
 
 
 def keeper_signer_timeout_s() -> float:

@@ -14,7 +14,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from chain import clock, conf
 from chain.addresses import to_checksum
-from chain.models import Cursor, Log, ReorgEvent, Signer, TxIntent, WatchedContract
+from chain.models import (
+    AccountNote,
+    Cursor,
+    Log,
+    ReorgEvent,
+    SendingAccount,
+    Signer,
+    TxIntent,
+    WatchedContract,
+)
 from chain.status import freshness_of
 from chain.telemetry import telemetry_read
 
@@ -95,6 +104,21 @@ def outbox_figures() -> OutboxFigures:
     return OutboxFigures(
         {state.value: counts.get(state.value, 0) for state in TxIntent.State}, age_s
     )
+
+
+def account_figures() -> dict[str, dict[str, str]]:
+    """Each sending account, by name: ``state`` for programs, ``sentence`` what it means where its
+    key is not there. An account no sender has looked for yet is ``unknown``."""
+    notes = {note.account: note for note in AccountNote.objects.filter(chain_id=conf.chain_id())}
+    return {
+        account.value: {
+            "state": notes[account].state if account in notes else "unknown",
+            "sentence": (
+                notes[account].sentence if account in notes else "No sender has run here yet."
+            ),
+        }
+        for account in SendingAccount
+    }
 
 
 # --- Prometheus ---------------------------------------------------------------------------
@@ -194,6 +218,11 @@ def _signer_metrics() -> Iterator[Metric]:
             if (value := getattr(signer, attribute)) is not None
         ]
         yield labelled(name, text, ["signer"], samples)
+    ready = [
+        ([account], float(figures["state"] == AccountNote.State.READY))
+        for account, figures in account_figures().items()
+    ]
+    yield labelled("account_ready", "1 where the account's key opens.", ["account"], ready)
 
 
 _PROVIDER = (

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from chain import clock, conf
 from chain.contracts import contract
-from chain.models import Signer, SignerEvent, TxEvent, TxIntent
+from chain.models import AccountNote, SendingAccount, Signer, SignerEvent, TxEvent, TxIntent
 from chain.signatures import keccak
 
 __all__ = [
@@ -24,8 +24,12 @@ __all__ = [
     "IntentKind",
     "Preflight",
     "Reject",
+    "SendingAccount",
     "SignerQuarantined",
     "Wait",
+    "account_intents",
+    "account_missing",
+    "intent_account",
     "intent_allowed",
     "intent_kind",
     "intent_kind_register",
@@ -82,30 +86,62 @@ class SignerQuarantined(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IntentKind:
-    """A kind of intent: its preflight and the (contract, function) pairs it may call."""
+    """A kind of intent: its preflight, the (contract, function) pairs it may call, and the account
+    that signs and sends it."""
 
     name: str
     preflight: Preflight
     calls: tuple[tuple[str, str], ...]
+    account: str = SendingAccount.KEEPER
 
 
 _kinds: dict[str, IntentKind] = {}
 
 
 def intent_kind_register(
-    *, name: str, preflight: Preflight, calls: tuple[tuple[str, str], ...]
+    *,
+    name: str,
+    preflight: Preflight,
+    calls: tuple[tuple[str, str], ...],
+    account: str = SendingAccount.KEEPER,
 ) -> None:
     """Register a kind of intent. Call it in ``AppConfig.ready()``.
 
     ``calls`` is the allow-list: ``(("AlthingGovernor", "execute(...)"), ...)``, by name or, for
-    overloads, full signature.
+    overloads, full signature. ``account`` is who signs and sends, a ``SendingAccount``.
     """
-    _kinds[name] = IntentKind(name=name, preflight=preflight, calls=calls)
+    _kinds[name] = IntentKind(
+        name=name, preflight=preflight, calls=calls, account=SendingAccount(account)
+    )
 
 
 def intent_kind(name: str) -> IntentKind | None:
     """The registered kind of that name."""
     return _kinds.get(name)
+
+
+def intent_account(intent: TxIntent) -> str:
+    """The account that signs and sends an intent; the keeper says that a kind is nobody's."""
+    kind = _kinds.get(intent.kind)
+    return kind.account if kind else SendingAccount.KEEPER
+
+
+def account_intents(account: str) -> Q:
+    """The condition on ``TxIntent`` for the kinds that an account sends."""
+    if account == SendingAccount.KEEPER:
+        others = [kind.name for kind in _kinds.values() if kind.account != account]
+        return ~Q(kind__in=others)
+    return Q(kind__in=[kind.name for kind in _kinds.values() if kind.account == account])
+
+
+def account_missing(account: str) -> str:
+    """Why nothing should be planned for an account, in plain words: this service has no key of it.
+    Empty where it has one. Reads what the sender noted: who plans does not see keys.
+    """
+    note = AccountNote.objects.filter(chain_id=conf.chain_id(), account=account).first()
+    if note is None:
+        return f"No sender has run yet, so whether there is a key of the {account} is not known."
+    return note.sentence if note.state == AccountNote.State.NO_KEY else ""
 
 
 def intent_allowed(intent: TxIntent) -> str:

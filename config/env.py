@@ -67,6 +67,12 @@ class Environment(BaseSettings):
     #: Instead of a keystore: a JSON-RPC signer (Web3Signer, Clef) and the account it signs with.
     althing_keeper_signer_url: SecretStr = SecretStr("")
     althing_keeper_signer_address: str = ""
+    #: The same four for the attestor, the account that suspends nodes and anchors epochs. Without
+    #: one this service does neither. The keeper's limits below hold for each of the two.
+    althing_attestor_keystore: str = ""
+    althing_attestor_passphrase_file: str = ""
+    althing_attestor_signer_url: SecretStr = SecretStr("")
+    althing_attestor_signer_address: str = ""
     #: Wei per gas. Highest fee the keeper ever offers: a fee spike waits, it does not drain.
     althing_keeper_max_fee_per_gas_wei: int = Field(default=200 * 10**9, gt=0)
     #: Wei. Below this balance the keeper raises an alarm and signs nothing new.
@@ -116,7 +122,7 @@ def read_environment() -> Environment:
     """Read the environment, taking ``NAME_FILE`` where a secret is a file."""
     names = (
         "SECRET_KEY DATABASE_URL CELERY_BROKER_URL CACHE_URL RPC_URL RPC_URLS RPC_URL_SECOND "
-        "ALTHING_KEEPER_SIGNER_URL METRICS_TOKEN"
+        "ALTHING_KEEPER_SIGNER_URL ALTHING_ATTESTOR_SIGNER_URL METRICS_TOKEN"
     )
     for name in names.split():
         path = os.environ.get(f"{name}_FILE")

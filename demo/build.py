@@ -19,7 +19,7 @@ from demo.chain import LocalChain
 from demo.episodes import DAY_S, EPISODES, HISTORY_DAYS
 from demo.fleet import fleet_register, fleet_trouble
 from demo.history import Parliament, history_play, parliament_found
-from demo.keys import ear_key_make, keeper_make
+from demo.keys import attestor_make, ear_key_make, keeper_make
 from demo.settings import ACCOUNTS, BASE_DIR, DemoFolder, environment, write_secret
 
 KEEPER_GAS_MONEY_WEI = 100 * 10**18
@@ -114,6 +114,7 @@ def world_build(folder: DemoFolder, engines: Supervisor, *, port: int, behind_s:
         return _world_reopen(folder, variables, port=port)
     with step("Making keys"):
         keeper = keeper_make(folder)
+        attestor_make(folder)
         ear_key_make(folder)
     with step("Deploying the contracts with Ape"):
         _deploy(folder, variables)
@@ -149,6 +150,7 @@ def world_build(folder: DemoFolder, engines: Supervisor, *, port: int, behind_s:
 
 
 def _world_reopen(folder: DemoFolder, variables: dict[str, str], *, port: int) -> World:
+    attestor_make(folder)
     chain = _chain(folder, variables)
     with step("Moving the chain's clock to now"):
         chain.advance_to(int(time.time()))

@@ -36,6 +36,14 @@ class DemoFolder:
         return self.root / "keeper.passphrase"
 
     @property
+    def attestor_keystore(self) -> Path:
+        return self.root / "attestor.json"
+
+    @property
+    def attestor_passphrase(self) -> Path:
+        return self.root / "attestor.passphrase"
+
+    @property
     def ear_key(self) -> Path:
         return self.root / "ear-key.pem"
 
@@ -101,6 +109,8 @@ def environment(folder: DemoFolder, *, port: int) -> dict[str, str]:
         "CHAIN_FINALITY": str(FINALITY_DEPTH),
         "ALTHING_KEEPER_KEYSTORE": str(folder.keystore),
         "ALTHING_KEEPER_PASSPHRASE_FILE": str(folder.passphrase),
+        "ALTHING_ATTESTOR_KEYSTORE": str(folder.attestor_keystore),
+        "ALTHING_ATTESTOR_PASSPHRASE_FILE": str(folder.attestor_passphrase),
         "ALTHING_EAR_KEY": str(folder.ear_key),
         "ALTHING_EMULATOR_ROOT": str(folder.emulator),
         "LOG_LEVEL": "WARNING",

@@ -22,6 +22,8 @@ from config.embedded.anvil import AnvilServer, RpcFailed
 HOLDER, VOTERS, STRANGER, KEEPER = 0, (3, 4, 5), 6, 8
 #: Public on purpose: anvil's ninth default key (KEEPER), worth nothing anywhere else.
 KEEPER_KEY = bytes.fromhex("dbda1821b80551c9d65939329250298aa3472ba22feea921c0cf5d620ea67b97")
+#: Likewise its third: the account that the deployment gave the attestor's role.
+ATTESTOR_KEY = bytes.fromhex("5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a")
 ALT = 10**18
 CALLS = "address[],uint256[],bytes[]"
 

@@ -31,7 +31,7 @@ def _start(run: Run, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=BASE_DIR,
-            env={**os.environ, **run.stage.environment(LIVE), **run.stage.keystore()},
+            env={**os.environ, **run.stage.environment(LIVE), **run.stage.keystores()},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -218,22 +218,23 @@ class Stage:
                     raise
                 time.sleep(0.2)
 
-    def keystore(self) -> dict[str, str]:
-        """The keeper's keystore, made once; the variables that name it."""
-        path, secret = self.folder / "keeper.json", self.folder / "keeper.passphrase"
-        if not path.exists():
-            from eth_account import Account
+    def keystores(self) -> dict[str, str]:
+        """The keystores of keeper and attestor, made once; the variables that name them."""
+        from bench.chaos.chainside import ATTESTOR_KEY, KEEPER_KEY
 
-            from bench.chaos.chainside import KEEPER_KEY
+        variables: dict[str, str] = {}
+        for name, key in (("keeper", KEEPER_KEY), ("attestor", ATTESTOR_KEY)):
+            path, secret = self.folder / f"{name}.json", self.folder / f"{name}.passphrase"
+            if not path.exists():
+                from eth_account import Account
 
-            stored = Account.encrypt(KEEPER_KEY, "chaos", kdf="pbkdf2", iterations=2)
-            for file, text in ((path, json.dumps(stored)), (secret, "chaos")):
-                file.write_text(text, encoding="utf-8")
-                file.chmod(0o600)
-        return {
-            "ALTHING_KEEPER_KEYSTORE": str(path),
-            "ALTHING_KEEPER_PASSPHRASE_FILE": str(secret),
-        }
+                stored = Account.encrypt(key, "chaos", kdf="pbkdf2", iterations=2)
+                for file, text in ((path, json.dumps(stored)), (secret, "chaos")):
+                    file.write_text(text, encoding="utf-8")
+                    file.chmod(0o600)
+            variables[f"ALTHING_{name.upper()}_KEYSTORE"] = str(path)
+            variables[f"ALTHING_{name.upper()}_PASSPHRASE_FILE"] = str(secret)
+        return variables
 
     def _tool(self, name: str, *args: object) -> None:
         command = [binaries_for(service_user()) / name, *args]

@@ -9,10 +9,20 @@ from chain.models.index import (
     LogKey,
     ReorgEvent,
 )
-from chain.models.outbox import Signer, SignerAlarm, SignerEvent, TxAttempt, TxEvent, TxIntent
+from chain.models.outbox import (
+    AccountNote,
+    SendingAccount,
+    Signer,
+    SignerAlarm,
+    SignerEvent,
+    TxAttempt,
+    TxEvent,
+    TxIntent,
+)
 from chain.models.watch import WatchedContract
 
 __all__ = [
+    "AccountNote",
     "Block",
     "ChainRead",
     "Cursor",
@@ -20,6 +30,7 @@ __all__ = [
     "Log",
     "LogKey",
     "ReorgEvent",
+    "SendingAccount",
     "Signer",
     "SignerAlarm",
     "SignerEvent",

@@ -6,6 +6,42 @@ from django.db import models
 from chain.fields import AddressField, BytesField, Hash32Field, Uint256Field
 
 
+class SendingAccount(models.TextChoices):
+    """Who sends: each is an account of its own, with a key of its own. An intent's kind says whose
+    it is (``chain.outbox``)."""
+
+    KEEPER = "keeper", "Keeper: no role, does what anybody may do"
+    ATTESTOR = "attestor", "Attestor: suspends nodes and anchors epochs"
+
+
+class AccountNote(models.Model):
+    """Whether this service has the key of an account, for the processes that must not see one.
+
+    Written by chain.sender at every tick: the processes that plan, and /healthz, read it here.
+    """
+
+    class State(models.TextChoices):
+        READY = "ready", "The key is there"
+        NO_KEY = "no_key", "No key is configured"
+        UNAVAILABLE = "unavailable", "The key cannot be used"
+
+    chain_id = models.BigIntegerField()
+    account = models.CharField(max_length=20, choices=SendingAccount)
+    state = models.CharField(max_length=20, choices=State)
+    address = AddressField(null=True, help_text="Of the key, where it opened.")
+    sentence = models.TextField(blank=True, help_text="Why not, in plain words; empty when ready.")
+    since = models.DateTimeField(help_text="Since when it is so.")
+    checked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chain_id", "account"], name="chain_account_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account}: {self.state}"
+
+
 class Signer(models.Model):
     """A key that sends. Written by chain.sender; the pause switch by chain.outbox.
 
@@ -21,6 +57,7 @@ class Signer(models.Model):
 
     chain_id = models.BigIntegerField()
     address = AddressField()
+    account = models.CharField(max_length=20, choices=SendingAccount, default=SendingAccount.KEEPER)
     next_nonce = models.BigIntegerField(default=0)
     state = models.CharField(max_length=20, choices=State, default=State.ACTIVE)
     paused = models.BooleanField(default=False)
@@ -53,6 +90,7 @@ class SignerAlarm(models.Model):
     """
 
     signer = models.ForeignKey(Signer, on_delete=models.PROTECT, null=True, related_name="alarms")
+    account = models.CharField(max_length=20, choices=SendingAccount, default=SendingAccount.KEEPER)
     code = models.CharField(max_length=40)
     sentence = models.TextField()
     since = models.DateTimeField()
@@ -61,7 +99,9 @@ class SignerAlarm(models.Model):
         ordering = ["since"]
         constraints = [
             models.UniqueConstraint(
-                fields=["signer", "code"], name="chain_signer_alarm_once", nulls_distinct=False
+                fields=["signer", "account", "code"],
+                name="chain_signer_alarm_once",
+                nulls_distinct=False,
             ),
         ]
 

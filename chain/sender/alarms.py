@@ -8,7 +8,8 @@ from django.db.models import Max, Min, Q, QuerySet
 
 from chain import clock, conf
 from chain.addresses import to_checksum
-from chain.models import Signer, SignerAlarm, SignerEvent, TxIntent
+from chain.models import SendingAccount, Signer, SignerAlarm, SignerEvent, TxIntent
+from chain.outbox import account_intents
 from chain.sender.budget import eth
 from chain.sender.keys import KeyUnavailable
 from chain.sender.transitions import NONCE_STOLEN
@@ -48,7 +49,7 @@ def _of_signers() -> list[Alarm]:
             row.code,
             row.sentence,
             row.since,
-            to_checksum(bytes(row.signer.address)) if row.signer else "keeper",
+            to_checksum(bytes(row.signer.address)) if row.signer else row.account,
         )
         for row in rows
     ]
@@ -104,7 +105,8 @@ def signer_alarms_sync(signer: Signer, *, balance_wei: int) -> None:
             f"The account has {eth(balance_wei)}, below its minimum of "
             f"{eth(signer.min_balance_wei)}: nothing new is signed. Fund it."
         )
-    waiting = TxIntent.objects.filter(Q(signer=signer) | Q(signer=None), chain_id=signer.chain_id)
+    unsigned = Q(signer=None) & account_intents(signer.account)
+    waiting = TxIntent.objects.filter(Q(signer=signer) | unsigned, chain_id=signer.chain_id)
     for code, wait in (
         ("budget_exhausted", _Wait.BUDGET),
         ("key_unavailable", _Wait.KEY_UNAVAILABLE),
@@ -112,13 +114,14 @@ def signer_alarms_sync(signer: Signer, *, balance_wei: int) -> None:
         row = waiting.filter(wait_code=wait).first()
         if row is not None:
             holds[code] = row.why_waiting
-    _sync(signer, holds, SignerAlarm.objects.filter(signer=signer).exclude(code=NONCE_STOLEN))
+    rows = SignerAlarm.objects.filter(signer=signer).exclude(code=NONCE_STOLEN)
+    _sync(signer, holds, rows, signer.account)
 
 
-def service_alarm_sync(error: KeyUnavailable | None) -> None:
-    """Raise, or clear, that this service's own key does not open."""
-    holds = {error.code: f"The keeper's key cannot be used: {error}"} if error else {}
-    _sync(None, holds, SignerAlarm.objects.filter(signer=None))
+def service_alarm_sync(error: KeyUnavailable | None, account: str = SendingAccount.KEEPER) -> None:
+    """Raise, or clear, that this service's own key of an account does not open."""
+    holds = {error.code: f"The {account}'s key cannot be used: {error}"} if error else {}
+    _sync(None, holds, SignerAlarm.objects.filter(signer=None, account=account), account)
 
 
 def signer_acknowledge(*, signer: Signer, actor: str, reason: str) -> bool:
@@ -132,16 +135,21 @@ def signer_acknowledge(*, signer: Signer, actor: str, reason: str) -> bool:
     return bool(gone)
 
 
-def _sync(signer: Signer | None, holds: dict[str, str], rows: QuerySet[SignerAlarm]) -> None:
+def _sync(
+    signer: Signer | None, holds: dict[str, str], rows: QuerySet[SignerAlarm], account: str
+) -> None:
     known = {row.code: row for row in rows}
     for code in known.keys() - holds.keys():
         known[code].delete()
-        logger.warning("Keeper %s: %s is over.", signer or "", code)
+        logger.warning("%s %s: %s is over.", account.capitalize(), signer or "", code)
     for code, sentence in holds.items():
         row, raised = SignerAlarm.objects.get_or_create(
-            signer=signer, code=code, defaults={"sentence": sentence, "since": clock.now()}
+            signer=signer,
+            account=account,
+            code=code,
+            defaults={"sentence": sentence, "since": clock.now()},
         )
         if raised:
-            logger.warning("Keeper %s: %s (%s)", signer or "", sentence, code)
+            logger.warning("%s %s: %s (%s)", account.capitalize(), signer or "", sentence, code)
         elif row.sentence != sentence:
             SignerAlarm.objects.filter(pk=row.pk).update(sentence=sentence)

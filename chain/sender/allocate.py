@@ -136,18 +136,19 @@ def _unready(signer: Signer, intent: TxIntent, view: ChainView) -> Verdict | Non
 
 def _signer_unready(signer: Signer, intent: TxIntent, view: ChainView) -> Verdict | None:
     if signer.state == Signer.State.QUARANTINED:
-        return Waits(Wait.QUARANTINED, f"The keeper is paused: {signer.pause_reason}")
+        return Waits(Wait.QUARANTINED, f"The {signer.account} is paused: {signer.pause_reason}")
     if signer.paused:
-        return Waits(Wait.PAUSED, f"The keeper is paused: {signer.pause_reason}")
+        return Waits(Wait.PAUSED, f"The {signer.account} is paused: {signer.pause_reason}")
     if signer.state != Signer.State.ACTIVE:
         return Waits(
-            Wait.DRAINING, "The keeper takes no new transactions; its key is being replaced."
+            Wait.DRAINING,
+            f"The {signer.account} takes no new transactions; its key is being replaced.",
         )
     if view.balance_wei < signer.min_balance_wei:
         return Waits(
             Wait.LOW_BALANCE,
-            f"The keeper's account has {eth(view.balance_wei)}, below its minimum balance of "
-            f"{eth(signer.min_balance_wei)}. Fund it.",
+            f"The {signer.account}'s account has {eth(view.balance_wei)}, below its minimum "
+            f"balance of {eth(signer.min_balance_wei)}. Fund it.",
         )
     return None
 
@@ -171,7 +172,8 @@ def _priced(client: RpcClient, signer: Signer, intent: TxIntent, view: ChainView
     if fees is None:
         now = gwei(base_fee_wei + view.suggested.tip_wei)
         return Waits(
-            Wait.FEE_CAP, f"Gas costs {now} now; the keeper pays at most {gwei(cap_wei)}. It waits."
+            Wait.FEE_CAP,
+            f"Gas costs {now} now; the {signer.account} pays at most {gwei(cap_wei)}. It waits.",
         )
     try:
         gas = client.estimate_gas(
@@ -187,7 +189,7 @@ def _priced(client: RpcClient, signer: Signer, intent: TxIntent, view: ChainView
     if wanted_wei + budget.in_flight_wei > view.balance_wei:
         return Waits(
             Wait.LOW_BALANCE,
-            f"It may cost {eth(wanted_wei)}, and the keeper's account has too little: "
+            f"It may cost {eth(wanted_wei)}, and the {signer.account}'s account has too little: "
             f"{eth(view.balance_wei)}. Fund it.",
         )
     refusal = budget.refusal(prepared.cost_wei)
@@ -207,7 +209,8 @@ def _nonces_ours(client: RpcClient, signer: Signer, intent: TxIntent, view: Chai
     if view.nonce_latest <= signer.next_nonce or not known:
         return True
     skipped = f"Nonces {signer.next_nonce} to {view.nonce_latest - 1}"
-    intent_wait(intent, Wait.STOLEN, f"{skipped} of the keeper's account were used elsewhere.")
+    said = f"{skipped} of the {signer.account}'s account were used elsewhere."
+    intent_wait(intent, Wait.STOLEN, said)
     if view.nonce_settled > signer.next_nonce and nonce_stolen(
         client, view, address=signer.address, nonce=signer.next_nonce, hashes=[]
     ):
@@ -269,6 +272,7 @@ def _refused_under_lock(
         return verdict
     in_flight = TxIntent.objects.filter(signer=locked, state__in=TxIntent.UNMINED_STATES)
     if in_flight.count() >= conf.keeper_in_flight_max():
-        return Waits(Wait.IN_FLIGHT, "The keeper's earlier transactions have to be mined first.")
+        said = f"The {locked.account}'s earlier transactions have to be mined first."
+        return Waits(Wait.IN_FLIGHT, said)
     refusal = budget_of(locked, at=view.head.timestamp).refusal(prepared.cost_wei)
     return Waits(Wait.BUDGET, refusal) if refusal else None

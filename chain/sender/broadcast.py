@@ -29,11 +29,11 @@ _WAITS: dict[SendOutcome, tuple[str, str]] = {
     ),
     SendOutcome.NONCE_GAP: (
         Wait.NONCE_GAP,
-        "The node waits for an earlier transaction of the keeper; that is sent again too.",
+        "The node waits for an earlier transaction of the same account; that is sent again too.",
     ),
     SendOutcome.INSUFFICIENT_FUNDS: (
         Wait.LOW_BALANCE,
-        "The keeper's account has too little to pay for gas. Fund it.",
+        "The sending account has too little to pay for gas. Fund it.",
     ),
     SendOutcome.REFUSED: (
         Wait.REFUSED,

@@ -20,6 +20,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from chain import conf
+from chain.models import SendingAccount
 
 #: Bytes. A v3 keystore has about 500, a passphrase a line.
 _KEYSTORE_MAX, _PASSPHRASE_MAX = 64 * 1024, 4 * 1024
@@ -29,7 +30,7 @@ _CREDENTIAL = "credential:"
 class KeyUnavailable(Exception):
     """The key cannot be used; ``code`` says why, the message what to do.
 
-    Codes: ``key_ambiguous``, ``keystore_unreadable``, ``keystore_invalid``,
+    Codes: ``key_ambiguous``, ``key_shared``, ``keystore_unreadable``, ``keystore_invalid``,
     ``keystore_exposed``, ``passphrase_missing``, ``passphrase_unreadable``,
     ``passphrase_invalid``, ``passphrase_exposed``, ``passphrase_wrong``, ``credential_missing``,
     ``sign_failed``, and those of an external signer: ``signer_address_invalid``,
@@ -106,30 +107,32 @@ def key_from_private(private_key: bytes) -> AccountKey:
     return AccountKey(Account.from_key(private_key))
 
 
-def key_from_settings() -> SigningKey | None:
-    """The keeper's key: an external signer, or a keystore; None where neither is configured.
+def key_from_settings(account: str = SendingAccount.KEEPER) -> SigningKey | None:
+    """An account's key: an external signer, or a keystore; None where neither is configured.
 
     Raises:
         KeyUnavailable
     """
-    keystore, url = conf.keeper_keystore(), conf.keeper_signer_url()
+    prefix = f"ALTHING_{account.upper()}"
+    keystore, url = conf.account_keystore(account), conf.account_signer_url(account)
     if keystore and url:
         raise KeyUnavailable(
-            "ALTHING_KEEPER_KEYSTORE and ALTHING_KEEPER_SIGNER_URL are both set; keep one.",
+            f"{prefix}_KEYSTORE and {prefix}_SIGNER_URL are both set; keep one.",
             code="key_ambiguous",
         )
     if url:
         from chain.sender.remote_key import remote_key
 
-        return remote_key(url, conf.keeper_signer_address(), conf.keeper_signer_timeout_s())
+        address = conf.account_signer_address(account)
+        return remote_key(url, address, conf.keeper_signer_timeout_s(), account)
     if not keystore:
         return None
-    if not conf.keeper_passphrase_file():
+    passphrase = conf.account_passphrase_file(account)
+    if not passphrase:
         raise KeyUnavailable(
-            "ALTHING_KEEPER_KEYSTORE needs ALTHING_KEEPER_PASSPHRASE_FILE.",
-            code="passphrase_missing",
+            f"{prefix}_KEYSTORE needs {prefix}_PASSPHRASE_FILE.", code="passphrase_missing"
         )
-    return _keystore_open(_place(keystore), _place(conf.keeper_passphrase_file()))
+    return _keystore_open(_place(keystore), _place(passphrase), account)
 
 
 def _place(value: str) -> Path:
@@ -146,24 +149,27 @@ def _place(value: str) -> Path:
     return Path(folder) / name
 
 
-def _keystore_open(keystore: Path, passphrase: Path) -> AccountKey:
+def _keystore_open(keystore: Path, passphrase: Path, account: str) -> AccountKey:
     """Open a keystore: once per process and version of the two files, scrypt is slow on purpose."""
-    stamps = [_file_stamp(keystore, "keystore"), _file_stamp(passphrase, "passphrase")]
+    stamps = [
+        _file_stamp(keystore, "keystore", account),
+        _file_stamp(passphrase, "passphrase", account),
+    ]
     opened = _keystore_decrypt(keystore, passphrase, *stamps)
     if not isinstance(opened, str):
         return opened
     sentences = {
-        "keystore_unreadable": f"The keeper's keystore {keystore} cannot be read.",
+        "keystore_unreadable": f"The {account}'s keystore {keystore} cannot be read.",
         "keystore_invalid": f"{keystore} is no keystore of version 3 (Web3 secret storage).",
-        "passphrase_unreadable": f"The keeper's passphrase file {passphrase} cannot be read.",
-        "passphrase_invalid": f"The keeper's passphrase file {passphrase} is empty, longer than "
+        "passphrase_unreadable": f"The {account}'s passphrase file {passphrase} cannot be read.",
+        "passphrase_invalid": f"The {account}'s passphrase file {passphrase} is empty, longer than "
         f"{_PASSPHRASE_MAX} bytes, or no UTF-8.",
-        "passphrase_wrong": "The keeper's keystore does not open: wrong passphrase.",
+        "passphrase_wrong": f"The {account}'s keystore does not open: wrong passphrase.",
     }
     raise KeyUnavailable(sentences[opened], code=opened)
 
 
-def _file_stamp(path: Path, what: str) -> tuple[int, int, int]:
+def _file_stamp(path: Path, what: str, account: str) -> tuple[int, int, int]:
     """What changes when a file does. Refuses one that everybody may read.
 
     Raises:
@@ -173,19 +179,19 @@ def _file_stamp(path: Path, what: str) -> tuple[int, int, int]:
         status = path.stat()
     except OSError as error:
         raise KeyUnavailable(
-            f"The keeper's {what} file {path} cannot be read: {error.strerror}.",
+            f"The {account}'s {what} file {path} cannot be read: {error.strerror}.",
             code=f"{what}_unreadable",
         ) from None
     if status.st_mode & (stat.S_IROTH | stat.S_IWOTH):
         raise KeyUnavailable(
-            f"Every user of this machine may read or write the keeper's {what} file {path}. Run "
-            f"chmod 600 {path}, and use a new key if others have accounts here.",
+            f"Every user of this machine may read or write the {account}'s {what} file {path}. "
+            f"Run chmod 600 {path}, and use a new key if others have accounts here.",
             code=f"{what}_exposed",
         )
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _keystore_decrypt(
     keystore: Path, passphrase: Path, *stamps: tuple[int, int, int]
 ) -> AccountKey | str:

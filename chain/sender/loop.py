@@ -6,14 +6,16 @@ from django.db.models import F
 
 from chain import clock, conf
 from chain.client import rpc_client
-from chain.models import Signer, SignerEvent, TxIntent
+from chain.models import SendingAccount, Signer, SignerEvent, TxIntent
+from chain.outbox import account_intents
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import Inconsistent, RpcError
-from chain.sender.alarms import service_alarm_sync, signer_alarms_sync
+from chain.sender.accounts import accounts_open
+from chain.sender.alarms import signer_alarms_sync
 from chain.sender.allocate import Prepared, intent_allocate, intent_judge, verdict_apply
 from chain.sender.broadcast import attempt_send
 from chain.sender.budget import budget_of, eth, gwei
-from chain.sender.keys import KeyUnavailable, SigningKey, key_from_settings
+from chain.sender.keys import KeyUnavailable, SigningKey
 from chain.sender.push import intent_push, wait_for_key
 from chain.sender.reconcile import intent_reconcile, intents_to_watch
 from chain.sender.transitions import State, Wait, intent_wait
@@ -34,12 +36,17 @@ def signer_limits() -> dict[str, int]:
     }
 
 
-def signer_ensure(key: SigningKey) -> Signer:
-    """The signer row of a key, with the limits of the settings."""
+def signer_ensure(key: SigningKey, account: str = SendingAccount.KEEPER) -> Signer:
+    """The signer row of an account's key, with the limits of the settings."""
     limits = signer_limits()
     signer, created = Signer.objects.get_or_create(
-        chain_id=conf.chain_id(), address=key.address, defaults=limits
+        chain_id=conf.chain_id(),
+        address=key.address,
+        defaults={**limits, "account": account},
     )
+    if signer.account != account:
+        Signer.objects.filter(pk=signer.pk).update(account=account)
+        signer.refresh_from_db()
     changed = [name for name, value in limits.items() if getattr(signer, name) != value]
     if changed:
         Signer.objects.filter(pk=signer.pk).update(**limits)
@@ -59,7 +66,8 @@ def signer_ensure(key: SigningKey) -> Signer:
 
 
 class Sender:
-    """Sends with one key. Any number may run at once; rows and their guards decide.
+    """Sends with one key, the intents of one account's kinds. Any number may run at once; rows and
+    their guards decide.
 
     Without ``key`` it sees ``signer``'s open intents through and signs nothing: a key that was
     replaced. ``dry_run`` (the settings', unless given) neither signs nor sends. ``reached`` is
@@ -72,17 +80,19 @@ class Sender:
         client: RpcClient,
         key: SigningKey | None = None,
         signer: Signer | None = None,
+        account: str = SendingAccount.KEEPER,
         dry_run: bool | None = None,
         reached: Callable[[str], None] | None = None,
     ) -> None:
         if key is not None and signer is None:
-            self._signer = lambda: signer_ensure(key)
+            self._signer = lambda: signer_ensure(key, account)
         elif signer is not None and key is None:
             self._signer = lambda: signer
         else:
             raise ValueError("A sender has a key, or a signer whose key is gone.")
         self.client = client
         self.key = key
+        self.account = account
         self._dry_run = dry_run
         self._reached = reached or (lambda name: None)
 
@@ -140,9 +150,9 @@ class Sender:
     def _planned(self, chain_id: int) -> Iterator[TxIntent]:
         """Those not looked at for longest come first: a few that wait for weeks, or about which
         the node gives no answer, must not keep the others from their turn."""
-        planned = TxIntent.objects.filter(chain_id=chain_id, state=State.PLANNED).order_by(
-            F("checked_at").asc(nulls_first=True), "pk"
-        )
+        planned = TxIntent.objects.filter(
+            account_intents(self.account), chain_id=chain_id, state=State.PLANNED
+        ).order_by(F("checked_at").asc(nulls_first=True), "pk")
         for intent in planned[:_PLANNED_MAX]:
             TxIntent.objects.filter(pk=intent.pk).update(checked_at=clock.now())
             yield intent
@@ -200,39 +210,32 @@ def dry_run_sentence(signer: Signer, prepared: Prepared) -> str:
 
 
 def outbox_run_once() -> None:
-    """One tick with the keeper's key, if this service has one that opens, and one for each key
-    that is no longer its own and has something under way.
+    """One tick with the key of each account that this service has, and one for each key that is
+    no longer its own and has something under way. An account about which the node cannot be asked
+    does not stop the others.
 
     Raises:
-        RpcError
+        RpcError: the first that was met.
     """
     client = rpc_client()
-    key = _key_open()
-    if key is not None:
-        Sender(client=client, key=key).tick()
+    keys = accounts_open()
+    senders = [Sender(client=client, key=key, account=name) for name, key in keys.items()]
     left = Signer.objects.filter(
         chain_id=conf.chain_id(), intents__state__in=TxIntent.OPEN_STATES
     ).distinct()
-    for signer in left:
-        if key is None or bytes(signer.address) != key.address:
-            Sender(client=client, signer=signer).tick()
-
-
-def _key_open() -> SigningKey | None:
-    planned = TxIntent.objects.filter(chain_id=conf.chain_id(), state=State.PLANNED)
-    try:
-        key = key_from_settings()
-    except KeyUnavailable as error:
-        service_alarm_sync(error)
-        for intent in planned:
-            wait_for_key(intent, error)
-        return None
-    service_alarm_sync(None)
-    if key is None:
-        for intent in planned:
-            intent_wait(
-                intent,
-                Wait.NO_KEY,
-                "This service has no keeper key. Anyone may send the transaction from a wallet.",
-            )
-    return key
+    known = {key.address for key in keys.values()}
+    senders += [
+        Sender(client=client, signer=signer, account=signer.account)
+        for signer in left
+        if bytes(signer.address) not in known
+    ]
+    errors: list[RpcError] = []
+    for sender in senders:
+        try:
+            sender.tick()
+        except Inconsistent:
+            raise
+        except RpcError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from chain import clock, conf
 from chain.models import Signer, TxAttempt, TxIntent
-from chain.outbox import AlreadyDone, Reject, intent_kind, intent_obsolete
+from chain.outbox import AlreadyDone, Reject, intent_account, intent_kind, intent_obsolete
 from chain.outbox import Wait as NotYet
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import RpcError
@@ -74,7 +74,8 @@ def intent_push(
 def wait_for_key(intent: TxIntent, error: KeyUnavailable) -> None:
     """Say that an intent needs a signature that cannot be had now."""
     logger.warning("Intent %s: the key: %s (%s)", intent.pk, error, error.code)
-    intent_wait(intent, Wait.KEY_UNAVAILABLE, f"The keeper's key cannot be used: {error}")
+    said = f"The {intent_account(intent)}'s key cannot be used: {error}"
+    intent_wait(intent, Wait.KEY_UNAVAILABLE, said)
 
 
 def _wanted_now(intent: TxIntent) -> bool:
@@ -134,7 +135,9 @@ def _replaced(
             intent_wait(intent, Wait.NONE, "")
         return None
     if signer.state == Signer.State.QUARANTINED:
-        intent_wait(intent, Wait.QUARANTINED, f"The keeper is paused: {signer.pause_reason}")
+        intent_wait(
+            intent, Wait.QUARANTINED, f"The {signer.account} is paused: {signer.pause_reason}"
+        )
         return None
     if key is None:
         intent_wait(
@@ -227,7 +230,7 @@ def _fee_capped(intent: TxIntent, view: ChainView, refusal: str) -> None:
         cap = gwei(intent.signer.max_fee_per_gas_wei) if intent.signer else "its limit"
         wait = (
             Wait.FEE_CAP,
-            f"Gas costs {price} now; the keeper pays at most {cap}. It waits for a lower price.",
+            f"Gas costs {price} now; at most {cap} is paid. It waits for a lower price.",
         )
     if intent.state == State.FEE_CAPPED:
         intent_wait(intent, *wait)

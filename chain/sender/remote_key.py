@@ -12,6 +12,7 @@ from typing import Any
 import rlp
 
 from chain.addresses import AddressInvalid, parse_address, to_checksum
+from chain.models import SendingAccount
 from chain.rpc.client import RpcClient
 from chain.rpc.errors import Inconsistent, RateLimited, RpcError, Transient
 from chain.rpc.transport import HttpTransport
@@ -26,11 +27,14 @@ _FIELDS = ("chain", "nonce", "tip", "fee", "gas", "target", "value", "data", "ac
 class RemoteKey:
     """Signs through JSON-RPC with one of the signer's accounts. ``address`` has 20 bytes."""
 
-    __slots__ = ("_address", "_client")
+    __slots__ = ("_account", "_address", "_client")
 
-    def __init__(self, client: RpcClient, address: bytes) -> None:
+    def __init__(
+        self, client: RpcClient, address: bytes, account: str = SendingAccount.KEEPER
+    ) -> None:
         self._client = client
         self._address = address
+        self._account = account
 
     @property
     def address(self) -> bytes:
@@ -50,7 +54,7 @@ class RemoteKey:
         if f"0x{self._address.hex()}" not in accounts:
             raise KeyUnavailable(
                 f"The external signer does not hold {to_checksum(self._address)}. Correct "
-                "ALTHING_KEEPER_SIGNER_ADDRESS, or give the signer that key.",
+                f"ALTHING_{self._account.upper()}_SIGNER_ADDRESS, or give the signer that key.",
                 code="signer_address_unknown",
             )
 
@@ -81,20 +85,21 @@ class RemoteKey:
         )
 
 
-@lru_cache(maxsize=2)
-def remote_key(url: str, address: str, timeout_s: float) -> RemoteKey:
+@lru_cache(maxsize=4)
+def remote_key(url: str, address: str, timeout_s: float, account: str) -> RemoteKey:
     """The external signer at ``url``, asked once per process whether it holds ``address``.
 
     Raises:
         KeyUnavailable
     """
     try:
-        account = parse_address(address)
+        parsed = parse_address(address)
     except AddressInvalid as error:
         raise KeyUnavailable(
-            f"ALTHING_KEEPER_SIGNER_ADDRESS: {error}", code="signer_address_invalid"
+            f"ALTHING_{account.upper()}_SIGNER_ADDRESS: {error}", code="signer_address_invalid"
         ) from None
-    key = RemoteKey(RpcClient(HttpTransport(url, timeout_s=timeout_s), retries=0), account)
+    client = RpcClient(HttpTransport(url, timeout_s=timeout_s), retries=0)
+    key = RemoteKey(client, parsed, account)
     key.check()
     return key
 

@@ -126,6 +126,10 @@ KEEPER_KEYSTORE = ENV.althing_keeper_keystore
 KEEPER_PASSPHRASE_FILE = ENV.althing_keeper_passphrase_file
 KEEPER_SIGNER_URL = ENV.althing_keeper_signer_url.get_secret_value()
 KEEPER_SIGNER_ADDRESS = ENV.althing_keeper_signer_address
+ATTESTOR_KEYSTORE = ENV.althing_attestor_keystore
+ATTESTOR_PASSPHRASE_FILE = ENV.althing_attestor_passphrase_file
+ATTESTOR_SIGNER_URL = ENV.althing_attestor_signer_url.get_secret_value()
+ATTESTOR_SIGNER_ADDRESS = ENV.althing_attestor_signer_address
 # Units and reasons stand beside the variables in config/env.py.
 KEEPER_MAX_FEE_PER_GAS_WEI = ENV.althing_keeper_max_fee_per_gas_wei
 KEEPER_MIN_BALANCE_WEI = ENV.althing_keeper_min_balance_wei

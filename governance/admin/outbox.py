@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from chain.admin import ReadOnly, columns
 from chain.formatting import amount_text
 from chain.models import (
+    AccountNote,
     Cursor,
     ReorgEvent,
     Signer,
@@ -97,7 +98,16 @@ class SignerAdmin(ReadOnlyAdmin):
     """Keys with what limits them. An action shows only while a signer could take it: nobody
     resumes a quarantined one."""
 
-    list_display = ["address", "state", "paused", "balance", "gas_today", "alarm", "ticked_at"]
+    list_display = [
+        "address",
+        "account",
+        "state",
+        "paused",
+        "balance",
+        "gas_today",
+        "alarm",
+        "ticked_at",
+    ]
     inlines = [SignerAlarmRows, SignerEventRows]
     actions = ["pause", "resume", "drain", "acknowledge"]
 
@@ -155,6 +165,11 @@ class SignerAdmin(ReadOnlyAdmin):
 class SignerAlarmAdmin(ReadOnlyAdmin):
     list_display = ["since", "signer", "code", "sentence"]
     list_select_related = ["signer"]
+
+
+@admin.register(AccountNote)
+class AccountNoteAdmin(ReadOnlyAdmin):
+    list_display = ["account", "state", "address", "sentence", "since", "checked_at"]
 
 
 @admin.register(SignerEvent)

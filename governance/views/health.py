@@ -14,7 +14,7 @@ from kombu.exceptions import KombuError
 from prometheus_client.exposition import choose_encoder
 from rest_framework.throttling import BaseThrottle
 
-from chain.metrics import index_figures, outbox_figures
+from chain.metrics import account_figures, index_figures, outbox_figures
 from governance.keeper import alarms
 from governance.metrics import mismatch_counts, site_registry
 
@@ -79,6 +79,8 @@ def health_body() -> dict[str, object]:
         "by_state": {state: count for state, count in outbox.by_state.items() if count},
         "oldest_unsent_s": outbox.oldest_unsent_s,
     }
+    # An account without a key is told, not judged: another service may have it.
+    body["accounts"] = account_figures()
     body["alarms"] = raised
     if index.state != "ok" or body["broker"] != "ok" or mismatches or raised:
         body["status"] = "degraded"

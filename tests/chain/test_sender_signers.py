@@ -198,7 +198,7 @@ def test_what_an_old_key_signed_is_seen_through_without_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     new = key_from_private(web3_accounts[7].private_key)
-    monkeypatch.setattr("chain.sender.loop.key_from_settings", lambda: new)
+    monkeypatch.setattr("chain.sender.accounts.key_from_settings", {"keeper": new}.get)
     with by_hand(rpc):
         old_one = submit(ONE)
         Sender(client=client, key=key).tick()
@@ -302,7 +302,7 @@ def test_a_rehearsal_writes_nothing(
 ) -> None:
     intent = submit(ONE)
     assert intent_rehearse(intent)[0] == Wait.NO_KEY
-    monkeypatch.setattr("chain.sender.rehearsal.key_from_settings", lambda: key)
+    monkeypatch.setattr("chain.sender.rehearsal.key_from_settings", {"keeper": key}.get)
     code, sentence = intent_rehearse(intent)
     assert code == Wait.DRY_RUN
     assert f"from 0x{key.address.hex()}" in sentence

@@ -40,8 +40,9 @@ def test_service_sets_only_variables_that_are_read(name: str) -> None:
     known = {field.upper() for field in Environment.model_fields} | {"DJANGO_SETTINGS_MODULE"}
     given = {variable.removesuffix("_FILE") for variable in OURS[name]["environment"]}
     unknown = {variable for variable in given if variable not in known} - {
-        # It is a file itself, so its own name ends in _FILE.
-        "ALTHING_KEEPER_PASSPHRASE"
+        # They are files themselves, so their own names end in _FILE.
+        "ALTHING_KEEPER_PASSPHRASE",
+        "ALTHING_ATTESTOR_PASSPHRASE",
     }
     assert unknown == set()
 
@@ -55,11 +56,12 @@ def test_secret_files_a_service_names_are_given_to_it(name: str) -> None:
     assert used <= set(COMPOSE["secrets"])
 
 
-def test_only_the_executing_worker_sees_the_keepers_key() -> None:
+@pytest.mark.parametrize("account", ["keeper", "attestor"])
+def test_only_the_executing_worker_sees_the_keys_that_send(account: str) -> None:
     holders = [
         name
         for name, service in SERVICES.items()
-        if "keeper_keystore" in service.get("secrets", [])
+        if f"{account}_keystore" in service.get("secrets", [])
     ]
     assert holders == ["worker-execute"]
     assert worked_queues(SERVICES["worker-execute"]) == {"execute"}

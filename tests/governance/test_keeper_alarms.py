@@ -34,8 +34,8 @@ pytestmark = [pytest.mark.chain, pytest.mark.django_db]
 def key(dao: Dao, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The keeper's key as the service's own."""
     found = key_from_private(dao.accounts[KEEPER].private_key)
-    for module in ("loop", "rehearsal"):
-        monkeypatch.setattr(f"chain.sender.{module}.key_from_settings", lambda: found)
+    for module in ("accounts", "rehearsal"):
+        monkeypatch.setattr(f"chain.sender.{module}.key_from_settings", {"keeper": found}.get)
     return found
 
 
