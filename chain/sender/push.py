@@ -230,7 +230,8 @@ def _fee_capped(intent: TxIntent, view: ChainView, refusal: str) -> None:
         cap = gwei(intent.signer.max_fee_per_gas_wei) if intent.signer else "its limit"
         wait = (
             Wait.FEE_CAP,
-            f"Gas costs {price} now; at most {cap} is paid. It waits for a lower price.",
+            f"Gas costs {price} now; the {intent_account(intent)} pays at most {cap}. It waits for "
+            "a lower price.",
         )
     if intent.state == State.FEE_CAPPED:
         intent_wait(intent, *wait)
