@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from .errors import Finding, Severity
+from .evidence import DeviceKind
+from .opaque import OpaqueEntry
 from .policy import Tier
 
 #: T4 needs every one of these checks to hold, whatever the policy's switches say.
@@ -25,6 +28,8 @@ T4_PREFIXES: Final = (
 )
 #: Golden index of the video decoder's firmware; without meaning while the decoder is off.
 NVDEC_INDEX: Final = 35
+#: A byte for the kind of device, then its id.
+_DEVICE_SERIAL: Final = re.compile(r"[0-9A-Fa-f]{18}")
 
 
 class Status(StrEnum):
@@ -59,9 +64,32 @@ class Comparison:
     findings: tuple[Finding, ...]
 
 
+class Coverage(StrEnum):
+    """How far the reference values reach. PARTIAL: some check could not be made for want of one,
+    such as a manifest that is not there or a type of device that is not known here."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+
+
+@dataclass(frozen=True, slots=True)
+class Fabric:
+    """What a device's signed report says of the links between GPUs and switches, as 8-byte ids.
+
+    ``own`` is the device's own id: on a switch as reported, on a GPU None. ``peers`` are the
+    switches that a GPU is linked to, or the GPUs that a switch is.
+    """
+
+    own: bytes | None
+    peers: frozenset[bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceAppraisal:
-    """One GPU's result. Identity fields are None until its chain has been read."""
+    """One device's result. Identity fields are None until its chain has been read.
+
+    ``unknown_fields`` are those of the report's fields that mean nothing here, the first of them.
+    """
 
     index: int
     status: Status
@@ -82,6 +110,17 @@ class DeviceAppraisal:
     measurements_compared: int = 0
     measurements_matched: int = 0
     collateral: Mapping[str, Any] = field(default_factory=dict)
+    kind: DeviceKind = DeviceKind.GPU
+    appraised_as: Coverage = Coverage.PARTIAL
+    unknown_fields: tuple[OpaqueEntry, ...] = ()
+    fabric: Fabric | None = None
+
+    @property
+    def pdi(self) -> bytes | None:
+        """The 8-byte id by which switches and GPUs name each other: the end of the serial number
+        that certificate 1 has; None where there is none of that form."""
+        serial = self.device_serial or ""
+        return bytes.fromhex(serial)[1:] if _DEVICE_SERIAL.fullmatch(serial) else None
 
     def failed(self, *prefixes: str) -> bool:
         """True when a finding other than INFO has one of these code prefixes, enforced or not."""

@@ -25,7 +25,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 
 from .certificate_encoding import certificates_from_pem, check_contents, outside_is_exact
 from .dice import DiceError, DiceIdentity, parse_device_san, parse_dice
-from .errors import EvidenceError, Finding
+from .errors import EvidenceError, Finding, Severity
 from .trust import SubmittedRoot, TrustAnchor, spki_sha256
 
 #: NVML's own buffer for the chain holds 0x1400 bytes; the emulator's chains are as long.
@@ -49,7 +49,7 @@ CERTIFICATE_ERRORS: Final = (
 
 _KNOWN_CRITICAL: Final = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE}
 _LEAF_NAME: Final = re.compile(r"(?:ALTHING EMULATED )?(G[A-Z][0-9]{2}[0-9X]|LS_10) A\d\d .+ LF")
-_ARCHITECTURES: Final = {"GH": "HOPPER", "GB": "BLACKWELL"}
+_ARCHITECTURES: Final = {"GH": "HOPPER", "GB": "BLACKWELL", "GR": "RUBIN"}
 
 
 class ChainError(EvidenceError):
@@ -91,9 +91,7 @@ def load_device_chain(pem: bytes) -> DeviceChain:
     findings += dice_findings
     chip, architecture, is_switch = _read_leaf_name(certificates[0])
     if architecture is None and not is_switch:
-        findings.append(
-            Finding("device.type_mismatch", "The leaf certificate names no GPU known here.")
-        )
+        findings.append(_unknown_type(chip))
     return DeviceChain(
         certificates=certificates,
         findings=tuple(findings),
@@ -301,6 +299,18 @@ def _read_dice(
             )
         )
     return dice, san, findings
+
+
+def _unknown_type(chip: str | None) -> Finding:
+    """A GPU of an architecture that is not known here is told; what names no GPU is refused."""
+    if chip is None:
+        return Finding("device.unknown_type", "The leaf certificate names no GPU known here.")
+    return Finding(
+        "device.unknown_type",
+        f"Of the chip {chip} nothing is known here, so only its signatures were checked.",
+        Severity.WARNING,
+        {"chip": chip},
+    )
 
 
 def _read_leaf_name(leaf: x509.Certificate) -> tuple[str | None, str | None, bool]:

@@ -69,8 +69,12 @@ CODES: Final[Mapping[str, Code]] = {
         "Offer every GPU once, on one node; one that moved counts there after the waiting time.",
     ),
     "device.type_mismatch": Code(
-        "The device is not of the kind that it was offered as, or of none known here.",
-        "Offer only GPUs that the documentation lists, and their own architecture.",
+        "The device is not of the kind or architecture that it was offered as.",
+        "Offer every device as what it is: a GPU by its architecture, a switch as LS10.",
+    ),
+    "device.unknown_type": Code(
+        "Of this type of device nothing is known here, so it is not appraised as one that is.",
+        "Offer only GPUs that the documentation lists, or wait for a newer verifier.",
     ),
     "dice.debug": Code(
         "The GPU says that it runs in a debug state.",
@@ -103,6 +107,10 @@ CODES: Final[Mapping[str, Code]] = {
         "Install the vendor's driver and VBIOS of these versions unchanged, then restart.",
     ),
     "meas.missing": Code("The manifest has a measurement that the report has not.", _SIGNED_AGAIN),
+    "meas.svn_too_low": Code(
+        "The report's security version is lower than the manifest asks for, or is not given.",
+        "Update the GPU's firmware; the older one has a known weakness.",
+    ),
     "node.devices_missing": Code(
         "Fewer GPUs sent evidence than are registered.",
         "Bring the others back, or lower the count.",
@@ -116,8 +124,16 @@ CODES: Final[Mapping[str, Code]] = {
     "node.mode_mixed": Code(
         "The GPUs of the node run in different modes.", "Set one confidential mode on all of them."
     ),
+    "node.switches_missing": Code(
+        "The GPUs run in protected PCIe mode and no switch sent evidence.",
+        "Collect the switches' evidence too and send it with the GPUs'.",
+    ),
     "node.too_many_devices": Code(
-        "More GPUs were offered than a node may have.", "Split the node."
+        "More GPUs or switches were offered than a node may have.", "Split the node."
+    ),
+    "node.topology": Code(
+        "GPUs and switches are not linked only to each other, or are not eight and four.",
+        "Offer all eight GPUs and four switches of one board, each once.",
     ),
     "nonce.mismatch": Code(
         "The report answers another challenge than the one issued.",
@@ -132,8 +148,8 @@ CODES: Final[Mapping[str, Code]] = {
     "report.not_dmtf": Code("A measurement is not in the DMTF format.", _NOT_GENUINE),
     "report.opaque_duplicate": Code("A field of the report comes twice.", _NOT_GENUINE),
     "report.opaque_overflow": Code("The report's opaque data has wrong lengths.", _NOT_GENUINE),
-    "report.opaque_unsupported": Code(
-        "The report is of a newer format that is not read here yet.",
+    "report.opaque_version": Code(
+        "The report's opaque data is of a version that is not known here.",
         "Wait for a newer verifier, or use a driver of the documented versions.",
     ),
     "report.record_overflow": Code("The measurement record has wrong lengths.", _NOT_GENUINE),

@@ -1,4 +1,4 @@
-"""The appraisal of one GPU: every check in the order that gives the clearest findings."""
+"""The appraisal of one GPU or switch: every check in the order that gives the clearest findings."""
 
 from __future__ import annotations
 
@@ -8,23 +8,33 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from .appraisal import DeviceAppraisal, Status, device_tier, measurements_compare, status_of
+from .appraisal import (
+    Coverage,
+    DeviceAppraisal,
+    Status,
+    device_tier,
+    measurements_compare,
+    status_of,
+)
 from .caches import Caches
 from .certificates import DeviceChain, chain_findings, load_device_chain
 from .chain_revocation import RevocationMaterial, chain_revocation
 from .classes import class_finding
 from .errors import EvidenceError, Finding, Severity
-from .evidence import DeviceEvidence
+from .evidence import DeviceEvidence, DeviceKind
 from .opaque import FWID_BYTES, Opaque, OpaqueField, parse_opaque
 from .policy import Policy, Tier
+from .references import Reference, chip_of, references, rim_not_found
 from .revocation import RevocationState
 from .rim import Rim, RimStore, load_rim, rim_findings
+from .security_versions import svn_conflicts, svn_findings
 from .signatures import raw_signature_verify
 from .spdm import Report, parse_report
+from .topology import fabric_of
 from .trust import TrustAnchors
 
-#: Manifest ids of emulated devices carry this, so they can never stand in for genuine ones.
-EMULATED_RIM_PREFIX: Final = "EMULATED_"
+#: So many of the fields that mean nothing here are kept with the result.
+MAX_UNKNOWN_FIELDS: Final = 16
 #: Faults of a chain's dates, which leave no doubt about who issued it.
 TIME_CODES: Final = frozenset({"chain.expired", "chain.not_yet_valid"})
 
@@ -41,6 +51,7 @@ class _Work:
     compared: int = 0
     matched: int = 0
     collateral: dict[str, Any] = field(default_factory=dict)
+    coverage: Coverage = Coverage.PARTIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +108,9 @@ class DeviceAppraiser:
         # trusted here must not look like a broken genuine one.
         work.emulated = (anchor is not None and anchor.emulated) or chain.emulated_mark
         claimed = evidence.claimed_architecture
-        if chain.is_switch:
-            work.findings.append(
-                Finding("device.type_mismatch", "This is an NVSwitch, offered as a GPU.")
-            )
+        if chain.is_switch is not (evidence.kind is DeviceKind.SWITCH):
+            what = "an NVSwitch, offered as a GPU" if chain.is_switch else "no NVSwitch as offered"
+            work.findings.append(Finding("device.type_mismatch", f"This is {what}."))
         elif claimed and chain.architecture and claimed.upper() != chain.architecture:
             work.findings.append(
                 Finding(
@@ -163,15 +173,12 @@ class DeviceAppraiser:
             )
 
     def _check_class(self, work: _Work) -> None:
-        if work.chain is None or work.opaque is None or work.chain.chip is None:
+        if work.chain is None or work.opaque is None or work.chain.architecture is None:
+            # A switch is of no class, and of a chip that is not known the finding is another one.
             return
-        chip = work.chain.chip
-        if chip.endswith("X"):
-            # The certificate names a family; the report says which of it.
-            chip = work.opaque.text(OpaqueField.CHIP_INFO) or chip
         finding = class_finding(
             gpu_class=self.gpu_class,
-            chip=chip,
+            chip=chip_of(work.chain, work.opaque) or "",
             chip_sku=work.opaque.text(OpaqueField.CHIP_SKU),
         )
         if finding is not None:
@@ -205,10 +212,13 @@ class DeviceAppraiser:
         if work.report is None or work.opaque is None or work.chain is None:
             return
         rims = {}
-        for source, rim_id, version in rim_ids(work.chain, work.opaque, emulated=work.emulated):
-            rim = self._load_rim(work, source, rim_id, version)
+        wanted = references(work.chain, work.opaque, emulated=work.emulated)
+        for reference in wanted:
+            rim = self._load_rim(work, reference)
             if rim is not None:
-                rims[source] = rim
+                rims[reference.source] = rim
+        if len(rims) == len(wanted) and (work.chain.architecture or work.chain.is_switch):
+            work.coverage = Coverage.FULL
         golden: dict[int, tuple[bytes, ...]] = {}
         sources: dict[int, str] = {}
         for source, rim in rims.items():
@@ -222,43 +232,45 @@ class DeviceAppraiser:
             nvdec_disabled=work.opaque.nvdec_disabled,
         )
         work.findings += comparison.findings
+        floors = {source: rim.svn_floors for source, rim in rims.items() if rim.svn_floors}
+        work.findings += svn_conflicts(floors)
+        work.findings += svn_findings(floors, work.opaque)
         work.compared = comparison.golden - len(comparison.waived)
         work.matched = len(comparison.matched)
 
-    def _load_rim(
-        self, work: _Work, source: str, rim_id: str | None, version: str | None
-    ) -> Rim | None:
+    def _load_rim(self, work: _Work, reference: Reference) -> Rim | None:
         """Fetch and judge one manifest. A manifest that is itself wrong is not compared with."""
+        rim_id, version = reference.rim_id, reference.version
         if rim_id is None or version is None:
             reason = "the report does not name the firmware"
-            work.findings.append(_rim_not_found(source, rim_id, reason))
+            work.findings.append(rim_not_found(reference, reason))
             return None
         try:
             xml = self.rims.get(rim_id)
         except OSError as error:
             # The store's own trouble, told as such: the device is neither accepted nor blamed.
             reason = f"the store cannot be read ({error.strerror or type(error).__name__})"
-            work.findings.append(_rim_not_found(source, rim_id, reason))
+            work.findings.append(rim_not_found(reference, reason))
             return None
         if xml is None:
-            work.findings.append(_rim_not_found(source, rim_id, "the store does not know it"))
+            work.findings.append(rim_not_found(reference, "the store does not know it"))
             return None
         try:
             rim = self.caches.rims.get_or_compute(xml, lambda: load_rim(xml))
         except EvidenceError as error:
             work.findings.append(error.finding())
             return None
-        chip = work.chain.chip if work.chain is not None else None
         findings = rim_findings(
             rim,
             roots=self.trust.rim,
             now=self.now,
-            product=chip,
+            product=reference.product,
             version=version,
+            edition=reference.edition,
             emulated=work.emulated,
         )
         work.findings += findings
-        work.collateral[f"{source}_rim"] = {
+        work.collateral[f"{reference.source}_rim"] = {
             "id": rim_id,
             "sha256": rim.sha256,
             "signer_not_after": rim.valid_until.isoformat(),
@@ -289,39 +301,11 @@ class DeviceAppraiser:
             measurements_compared=work.compared,
             measurements_matched=work.matched,
             collateral=work.collateral,
+            kind=evidence.kind,
+            appraised_as=work.coverage,
+            unknown_fields=opaque.unknown[:MAX_UNKNOWN_FIELDS] if opaque else (),
+            fabric=fabric_of(opaque, evidence.kind) if opaque else None,
         )
-
-
-def rim_ids(
-    chain: DeviceChain, opaque: Opaque, *, emulated: bool
-) -> list[tuple[str, str | None, str | None]]:
-    """(source, manifest id, version) of both manifests, from signed fields only; None if absent."""
-    prefix = EMULATED_RIM_PREFIX if emulated else ""
-    driver, vbios = opaque.driver_version, opaque.vbios_version
-    driver_id = None
-    if driver and chain.architecture == "HOPPER":
-        driver_id = f"{prefix}NV_GPU_DRIVER_{chain.chip}_{driver}"
-    elif driver and chain.architecture is not None:
-        chip = opaque.text(OpaqueField.CHIP_INFO) or "GB100"
-        driver_id = f"{prefix}NV_GPU_CC_DRIVER_{chip}_{driver}"
-    board = [
-        opaque.text(name)
-        for name in (OpaqueField.PROJECT, OpaqueField.PROJECT_SKU, OpaqueField.CHIP_SKU)
-    ]
-    vbios_id = None
-    if vbios and None not in board:
-        parts = "_".join(part.upper() for part in board if part is not None)
-        vbios_id = f"{prefix}NV_GPU_VBIOS_{parts}_{vbios.replace('.', '').upper()}"
-    return [("driver", driver_id, driver), ("vbios", vbios_id, vbios)]
-
-
-def _rim_not_found(source: str, rim_id: str | None, reason: str) -> Finding:
-    return Finding(
-        "rim.not_found",
-        f"There is no {source} manifest for this device ({reason}), so its measurements could not "
-        "be compared.",
-        data={"source": source, "id": rim_id, "reason": reason},
-    )
 
 
 def _index_conflict(index: int) -> Finding:
@@ -332,7 +316,9 @@ def _index_conflict(index: int) -> Finding:
     )
 
 
-def failed_device(index: int, detail: str, *, tier: Tier = Tier.T0) -> DeviceAppraisal:
+def failed_device(
+    index: int, detail: str, *, tier: Tier = Tier.T0, kind: DeviceKind = DeviceKind.GPU
+) -> DeviceAppraisal:
     """The result of a device whose appraisal itself broke down: status none, nothing proven."""
     return DeviceAppraisal(
         index=index,
@@ -340,4 +326,5 @@ def failed_device(index: int, detail: str, *, tier: Tier = Tier.T0) -> DeviceApp
         tier=tier,
         emulated=False,
         findings=(Finding("verifier.fault", detail),),
+        kind=kind,
     )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from .appraisal import Appraisal, DeviceAppraisal, Status
-from .errors import EvidenceError
+from .errors import EvidenceError, Severity
 from .policy import Policy
 
 #: The working group has not settled a neutral tag yet, so ours names itself.
@@ -69,9 +69,14 @@ def _hardware(device: DeviceAppraisal) -> int | None:
     """Affirmed only where revocation was looked up and found good: nothing else rules out that
     the vendor has taken the device's certificates back. None is no claim."""
     revocation = {f.code for f in device.findings if f.code.startswith("revocation.")}
-    if device.failed("dice.", "device.") or "revocation.revoked" in revocation:
+    faults = {
+        finding.code
+        for finding in device.findings
+        if finding.severity is not Severity.INFO and finding.code.startswith(("dice.", "device."))
+    }
+    if faults - {"device.unknown_type"} or "revocation.revoked" in revocation:
         return Ar4si.CONTRAINDICATED
-    if device.emulated:
+    if device.emulated or faults:
         return None
     return Ar4si.AFFIRMING if revocation == {"revocation.good"} else Ar4si.WARNING
 
@@ -104,8 +109,9 @@ def ear_claims(
     """The JWT claims. ``issuer`` is this verifier's address, ``build`` its version; times are
     Unix seconds: of the verdict, of the evidence's receipt, and until when the evidence counts.
 
-    There is one submodule for each device (``gpu-<index>``) and always one named ``node``: the
-    whole node's status, for a relying party that reads submodules and none of our own claims.
+    There is one submodule for each device (``gpu-<index>`` or ``switch-<index>``) and always one
+    named ``node``: the whole node's status, for a relying party that reads submodules and none of
+    our own claims.
     ``ear.status`` is the worse of what the policy makes of the findings and of the trust vector;
     ``althing.status`` is the policy's alone.
 
@@ -116,7 +122,7 @@ def ear_claims(
         raise ValueError(f"lifetime_s must be 1..{MAX_LIFETIME_S}")
     policy_id = f"urn:althing:policy:{policy.version}"
     submods: dict[str, Any] = {
-        f"gpu-{device.index}": _device_claims(device, policy_id, enrolled_identities)
+        f"{device.kind}-{device.index}": _device_claims(device, policy_id, enrolled_identities)
         for device in appraisal.devices
     }
     statuses = [_vector_status(part["ear.trustworthiness-vector"]) for part in submods.values()]
@@ -175,6 +181,7 @@ def _device_claims(
         "ear.appraisal-policy-id": policy_id,
         "althing.assurance": device.tier.name,
         "althing.emulated": device.emulated,
+        "althing.appraised_as": device.appraised_as.value,
         "althing.report_sha256": device.report_sha256,
         "althing.findings": [finding.code for finding in device.findings],
         "althing.device": {

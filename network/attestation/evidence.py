@@ -1,4 +1,4 @@
-"""What a node sends, decoded: per GPU a report and a certificate chain; for the node the context.
+"""What a node sends, decoded: per device a report and a certificate chain, and its context.
 
 The JSON shape is the one common to NVIDIA's tools: ``{"arch", "evidence": base64 report,
 "certificate": base64 of PEM text, "uuid"?}``. What the node claims (``arch``, ``uuid``) is kept as
@@ -11,6 +11,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from .certificates import MAX_CHAIN_BYTES
@@ -19,6 +20,15 @@ from .spdm import MAX_REPORT_BYTES
 
 #: More entries than any ``attest.max_gpus_per_node`` can allow.
 MAX_DEVICES: Final = 128
+#: What a switch is offered as (``arch``). Everything else is offered as a GPU.
+SWITCH_ARCHITECTURE: Final = "LS10"
+
+
+class DeviceKind(StrEnum):
+    """What a device is: a GPU, or an NVSwitch between GPUs, which proves no GPU."""
+
+    GPU = "gpu"
+    SWITCH = "switch"
 
 
 class EvidenceFormatError(EvidenceError):
@@ -27,12 +37,18 @@ class EvidenceFormatError(EvidenceError):
 
 @dataclass(frozen=True, slots=True)
 class DeviceEvidence:
-    """One GPU's evidence: SPDM report bytes and the PEM chain, leaf first."""
+    """One device's evidence: SPDM report bytes and the PEM chain, leaf first."""
 
     report: bytes
     certificate_chain: bytes
     claimed_architecture: str | None = None
     claimed_uuid: str | None = None
+
+    @property
+    def kind(self) -> DeviceKind:
+        """What it is offered as. The certificates have to say the same."""
+        claimed = (self.claimed_architecture or "").upper()
+        return DeviceKind.SWITCH if claimed == SWITCH_ARCHITECTURE else DeviceKind.GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,10 @@ class NodeEvidence:
     inventory_signed: bool
     gpu_class: str
     gpu_count: int
+
+    def offered(self, kind: DeviceKind) -> int:
+        """How many devices are offered as this kind."""
+        return sum(device.kind is kind for device in self.devices)
 
 
 def devices_from_json(entries: Sequence[Mapping[str, Any]]) -> tuple[DeviceEvidence, ...]:

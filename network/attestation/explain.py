@@ -15,7 +15,7 @@ from typing import Any, Final
 from .appraisal import Appraisal, DeviceAppraisal, Status
 from .certificates import DeviceChain, chain_findings, load_device_chain
 from .errors import EvidenceError, Finding, Severity
-from .evidence import DeviceEvidence, NodeEvidence
+from .evidence import DeviceEvidence, DeviceKind, NodeEvidence
 from .opaque import Opaque, parse_opaque
 from .spdm import Report, parse_report
 from .trust import TrustAnchors
@@ -76,7 +76,8 @@ def explain(
     then proves nothing.
     """
     steps: list[Step] = []
-    for device, sent in zip(appraisal.devices, evidence.devices, strict=False):
+    for device in appraisal.devices:
+        sent = evidence.devices[device.index]
         steps += _Device(device, sent, trust, now, challenge_known).steps()
     return (*steps, _node_step(appraisal), _verdict_step(appraisal))
 
@@ -173,9 +174,10 @@ class _Device:
 
     def _report_words(self) -> str:
         blocks = 0 if self.report is None else len(self.report.record.values)
+        driver = self.result.driver_version
         return (
             f"An SPDM 1.1 report of {len(self.sent.report)} bytes with {blocks} measurements. "
-            f"It says: driver {self.result.driver_version}, VBIOS {self.result.vbios_version}."
+            f"It says: {f'driver {driver}, ' if driver else ''}VBIOS {self.result.vbios_version}."
         )
 
     def _chain_words(self) -> str:
@@ -191,8 +193,9 @@ class _Device:
 
     def _device_words(self) -> str:
         kind = "emulated, no real hardware" if self.result.emulated else "genuine"
+        switch = self.result.kind is DeviceKind.SWITCH
         return (
-            f"{self.result.chip} ({self.result.architecture}), serial "
+            f"{self.result.chip} ({'NVSwitch' if switch else self.result.architecture}), serial "
             f"{self.result.device_serial}, {kind}. It was offered once, and as what it is."
         )
 

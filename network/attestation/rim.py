@@ -32,10 +32,16 @@ from .xmldsig import XmlSignatureError, verify_enveloped
 
 SWID: Final = "{http://standards.iso.org/iso/19770/-2/2015/schema.xsd}"
 HASH_NAMESPACE: Final = "{http://www.w3.org/2001/04/xmlenc#sha384}"
+OPAQUE_NAMESPACE: Final = "{https://docs.nvidia.com/attestation/specs/latest/opaque-data.html}"
 #: Real manifests have 20 KiB.
 MAX_RIM_BYTES: Final = 256 * 1024
 MAX_ALTERNATIVES: Final = 64
+MAX_MEASUREMENT_INDEX: Final = 255
+#: From here on an index is that of an opaque field, and its record a least security version.
+SVN_INDEX_BASE: Final = 0x1000
+MAX_OPAQUE_FIELD: Final = 0xFFFF
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
+_DECIMAL: Final = re.compile(r"[0-9]{1,20}")
 _RIM_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,160}")
 
 
@@ -44,9 +50,18 @@ class RimError(EvidenceError):
 
 
 @dataclass(frozen=True, slots=True)
+class SvnFloor:
+    """The least security version number of one opaque field, and the vendor's name for it."""
+
+    name: str
+    floor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rim:
     """A manifest whose XML signature and chain links are right. The root pin and the time are
-    judged by :func:`rim_findings`. ``golden`` maps index (SPDM index - 1) to allowed values."""
+    judged by :func:`rim_findings`. ``golden`` maps index (SPDM index - 1) to allowed values,
+    ``svn_floors`` the id of an opaque field to the least security version that it may have."""
 
     sha256: str
     product: str
@@ -56,6 +71,7 @@ class Rim:
     root: SubmittedRoot
     valid_from: datetime
     valid_until: datetime
+    svn_floors: Mapping[int, SvnFloor] = field(default_factory=dict)
 
 
 class RimStore(Protocol):
@@ -150,12 +166,14 @@ def load_rim(xml: bytes) -> Rim:
     root = submitted_root(certificates)
     valid_from, valid_until = validity(certificates, root)
     meta = _only_child(signed.root, "Meta")
+    golden, svn_floors = _read_payload(_only_child(signed.root, "Payload"))
     return Rim(
         sha256=hashlib.sha256(xml).hexdigest(),
         product=meta.get("product", ""),
         edition=meta.get("edition", ""),
         version=meta.get("colloquialVersion", ""),
-        golden=_read_golden(_only_child(signed.root, "Payload")),
+        golden=golden,
+        svn_floors=svn_floors,
         root=root,
         valid_from=valid_from,
         valid_until=valid_until,
@@ -170,8 +188,9 @@ def rim_findings(
     product: str | None,
     version: str,
     emulated: bool,
+    edition: str = "GPU",
 ) -> list[Finding]:
-    """Judge a loaded manifest against the device: root pin, time, product and version."""
+    """Judge a loaded manifest against the device: root pin, time, product, version, edition."""
     findings = []
     anchor = roots.get(rim.root.spki_sha256)
     if anchor is None or anchor.emulated != emulated or not anchor.accepts(rim.root):
@@ -198,7 +217,7 @@ def rim_findings(
             Finding("rim.not_yet_valid", f"The manifest begins on {rim.valid_from:%Y-%m-%d}.")
         )
     expected = {"version": (rim.version, version), "product": (rim.product, product)}
-    expected["edition"] = (rim.edition, "GPU")
+    expected["edition"] = (rim.edition, edition)
     for name, (found, wanted) in expected.items():
         if found != wanted:
             findings.append(
@@ -233,13 +252,19 @@ def _only_child(root: etree._Element, name: str) -> etree._Element:
     return children[0]
 
 
-def _read_golden(payload: etree._Element) -> dict[int, tuple[bytes, ...]]:
+def _read_payload(
+    payload: etree._Element,
+) -> tuple[dict[int, tuple[bytes, ...]], dict[int, SvnFloor]]:
+    """Golden values by index, and security version floors by opaque field; active ones only."""
     golden: dict[int, tuple[bytes, ...]] = {}
+    svn_floors: dict[int, SvnFloor] = {}
     seen: set[int] = set()
     for resource in payload:
         if resource.tag != f"{SWID}Resource" or resource.get("type") != "Measurement":
             raise RimError("rim.malformed", "The payload holds something else than measurements.")
-        index = _number(resource, "index", limit=255)
+        index = _number(resource, "index", limit=SVN_INDEX_BASE + MAX_OPAQUE_FIELD)
+        if MAX_MEASUREMENT_INDEX < index < SVN_INDEX_BASE:
+            raise RimError("rim.malformed", f"Index {index} is of no measurement or field.")
         if index in seen:
             raise RimError(
                 "rim.index_conflict",
@@ -250,10 +275,27 @@ def _read_golden(payload: etree._Element) -> dict[int, tuple[bytes, ...]]:
         active = resource.get("active")
         if active not in ("True", "False"):
             raise RimError("rim.malformed", f"Index {index} is neither active nor inactive.")
+        if index >= SVN_INDEX_BASE:
+            floor = _read_svn_floor(resource, index)
+            if active == "True":
+                svn_floors[index - SVN_INDEX_BASE] = floor
+            continue
         values = _read_alternatives(resource, index)
         if active == "True":
             golden[index] = values
-    return golden
+    return golden, svn_floors
+
+
+def _read_svn_floor(resource: etree._Element, index: int) -> SvnFloor:
+    """A record about an opaque field has a least version instead of values."""
+    text, name = resource.get(f"{OPAQUE_NAMESPACE}minSvn", ""), resource.get("name", "")
+    if not (_DECIMAL.fullmatch(text) and int(text) < 2**64) or not name:
+        raise RimError(
+            "rim.malformed",
+            f"Index {index} has no name or no security version number.",
+            {"index": index},
+        )
+    return SvnFloor(name, int(text))
 
 
 def _read_alternatives(resource: etree._Element, index: int) -> tuple[bytes, ...]:
@@ -276,6 +318,6 @@ def _read_alternatives(resource: etree._Element, index: int) -> tuple[bytes, ...
 
 def _number(resource: etree._Element, name: str, *, limit: int) -> int:
     text = resource.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 4) or int(text) > limit:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5) or int(text) > limit:
         raise RimError("rim.malformed", f"The attribute {name} is not a number up to {limit}.")
     return int(text)

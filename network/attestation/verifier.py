@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 
 from .appraisal import Appraisal, DeviceAppraisal, Status, status_of, with_findings
@@ -16,10 +17,11 @@ from .caches import Caches
 from .chain_revocation import RevocationMaterial
 from .device import DeviceAppraiser, failed_device
 from .errors import Finding, Severity
-from .evidence import NodeEvidence
+from .evidence import DeviceEvidence, DeviceKind, NodeEvidence
 from .facts import NodeFacts
 from .policy import REQUIRED_TIER_PREFIX, Policy, Tier
 from .rim import RimStore
+from .topology import SWITCHES, topology_findings
 from .trust import TrustAnchors
 
 logger = logging.getLogger(__name__)
@@ -56,10 +58,8 @@ def verify_evidence(
         unattested=_unattested_tier(evidence),
         revocation=revocation,
     )
-    # More than the policy allows are not looked at: the work must stay bounded.
-    accepted = evidence.devices[: policy.max_gpus_per_node]
     devices = []
-    for index, device in enumerate(accepted):
+    for index, device in _bounded(evidence, policy):
         try:
             devices.append(appraiser.appraise(index, device))
         except Exception:
@@ -67,13 +67,30 @@ def verify_evidence(
             logger.exception("appraising device %d failed", index)
             devices.append(
                 failed_device(
-                    index, "The verifier failed on this device.", tier=appraiser.unattested
+                    index,
+                    "The verifier failed on this device.",
+                    tier=appraiser.unattested,
+                    kind=device.kind,
                 )
             )
     devices = _mark_duplicates(
         devices, policy, facts or NodeFacts(), unattested=appraiser.unattested
     )
     return _node_appraisal(tuple(devices), evidence, policy)
+
+
+def _limits(policy: Policy) -> dict[DeviceKind, int]:
+    return {DeviceKind.GPU: policy.max_gpus_per_node, DeviceKind.SWITCH: SWITCHES}
+
+
+def _bounded(evidence: NodeEvidence, policy: Policy) -> Iterator[tuple[int, DeviceEvidence]]:
+    """The devices that are looked at, with their places: no more of a kind than a node may have,
+    for the work must stay bounded."""
+    left = _limits(policy)
+    for index, device in enumerate(evidence.devices):
+        left[device.kind] -= 1
+        if left[device.kind] >= 0:
+            yield index, device
 
 
 def _mark_duplicates(
@@ -101,7 +118,7 @@ def _duplicate_findings(identity: str, count: int, other_node: str | None) -> li
         findings.append(
             Finding(
                 "device.duplicate",
-                "The same physical GPU was offered more than once.",
+                "The same physical device was offered more than once.",
                 data={"identity_sha256": identity},
             )
         )
@@ -109,7 +126,7 @@ def _duplicate_findings(identity: str, count: int, other_node: str | None) -> li
         findings.append(
             Finding(
                 "device.duplicate",
-                f"Another node, 0x{other_node}, has proven that it holds this physical GPU.",
+                f"Another node, 0x{other_node}, has proven that it holds this physical device.",
                 data={"identity_sha256": identity, "other_node": f"0x{other_node}"},
             )
         )
@@ -123,9 +140,11 @@ def _unattested_tier(evidence: NodeEvidence) -> Tier:
 def _node_appraisal(
     devices: tuple[DeviceAppraisal, ...], evidence: NodeEvidence, policy: Policy
 ) -> Appraisal:
-    findings = _node_findings(devices, evidence, policy)
-    tier = min((device.tier for device in devices), default=_unattested_tier(evidence))
-    if len(devices) < evidence.gpu_count:
+    findings = _node_findings(devices, evidence, policy) + topology_findings(devices)
+    gpus = _gpus(devices)
+    # A switch proves no GPU, whatever its own report is worth.
+    tier = min((gpu.tier for gpu in gpus), default=_unattested_tier(evidence))
+    if len(gpus) < evidence.gpu_count:
         # GPUs that sent nothing prove nothing, so the node as a whole does not either.
         tier = min(tier, _unattested_tier(evidence))
     required = policy.required_tier(evidence.gpu_class)
@@ -151,8 +170,9 @@ def _node_status(
 ) -> Status:
     """The worst of all parts, and a refusal unless everything that acceptance needs is there."""
     worst = max([status_of(findings), *(device.status for device in devices)], key=_rank)
-    # T3 and above are proven by every device or not at all.
-    by_devices = len(devices) > 0 and all(proven <= device.tier for device in devices)
+    # T3 and above are proven by every GPU or not at all.
+    gpus = _gpus(devices)
+    by_devices = len(gpus) > 0 and all(proven <= gpu.tier for gpu in gpus)
     # The one place that accepts.
     accepted = (
         worst in (Status.AFFIRMING, Status.WARNING)
@@ -161,6 +181,10 @@ def _node_status(
         and (by_devices or proven < Tier.T3)
     )
     return worst if accepted else max(worst, Status.CONTRAINDICATED, key=_rank)
+
+
+def _gpus(devices: tuple[DeviceAppraisal, ...]) -> list[DeviceAppraisal]:
+    return [device for device in devices if device.kind is DeviceKind.GPU]
 
 
 def _tier_findings(gpu_class: str, *, proven: Tier, required: Tier | None) -> list[Finding]:
@@ -197,19 +221,22 @@ def _node_findings(
     devices: tuple[DeviceAppraisal, ...], evidence: NodeEvidence, policy: Policy
 ) -> list[Finding]:
     findings = []
-    offered = len(evidence.devices)
-    if offered > policy.max_gpus_per_node:
-        findings.append(
-            Finding(
-                "node.too_many_devices",
-                f"{offered} devices were offered; a node may have {policy.max_gpus_per_node}.",
+    offered = evidence.offered(DeviceKind.GPU)
+    for kind, limit in _limits(policy).items():
+        if evidence.offered(kind) > limit:
+            findings.append(
+                Finding(
+                    "node.too_many_devices",
+                    f"{evidence.offered(kind)} devices of kind {kind.value} were offered; a node "
+                    f"may have {limit}.",
+                    data={"kind": kind.value, "limit": limit},
+                )
             )
-        )
-    elif offered > evidence.gpu_count:
+    if evidence.gpu_count < offered <= policy.max_gpus_per_node:
         findings.append(
             Finding(
                 "node.devices_unregistered",
-                f"{offered} devices were offered; {evidence.gpu_count} are registered on chain.",
+                f"{offered} GPUs were offered; {evidence.gpu_count} are registered on chain.",
                 Severity.WARNING,
             )
         )
@@ -217,7 +244,7 @@ def _node_findings(
         findings.append(
             Finding(
                 "node.devices_missing",
-                f"{offered} of {evidence.gpu_count} registered devices sent evidence.",
+                f"{offered} of {evidence.gpu_count} registered GPUs sent evidence.",
                 Severity.WARNING,
             )
         )

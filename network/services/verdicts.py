@@ -21,6 +21,7 @@ from network.attestation import (
     verify_evidence,
 )
 from network.attestation.appraisal import DeviceAppraisal
+from network.attestation.evidence import DeviceKind
 from network.attestation.inventory import inventory_gpu_count
 from network.models import (
     Attestation,
@@ -207,7 +208,7 @@ def _sentence(appraisal: Appraisal, policy: PolicySnapshot, rejudge_of: Verdict 
             return f"{again}{worst[0].detail}{more}"[:SENTENCE_CHARACTERS]
     if appraisal.status is Status.NONE:
         return f"{again}The verifier could not judge this report."
-    devices = len(appraisal.devices)
+    devices = sum(device.kind is DeviceKind.GPU for device in appraisal.devices)
     return (
         f"{again}{devices} device{'' if devices == 1 else 's'} proved tier "
         f"{appraisal.tier.name}; the report counts for {duration_text(policy.ttl_s)}."
@@ -245,6 +246,8 @@ def _device_name(device: DeviceAppraisal) -> str:
 def _device_json(device: DeviceAppraisal) -> dict[str, Any]:
     return {
         "index": device.index,
+        "kind": device.kind.value,
+        "appraised_as": device.appraised_as.value,
         "status": device.status.value,
         "tier": int(device.tier),
         "emulated": device.emulated,
@@ -256,6 +259,7 @@ def _device_json(device: DeviceAppraisal) -> dict[str, Any]:
         "vbios_version": device.vbios_version,
         "mode": device.mode,
         "report_sha256": device.report_sha256,
+        "unknown_fields": [entry.as_json() for entry in device.unknown_fields],
         "measurements_compared": device.measurements_compared,
         "measurements_matched": device.measurements_matched,
     }

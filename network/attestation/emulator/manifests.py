@@ -12,7 +12,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
-from network.attestation.device import EMULATED_RIM_PREFIX
+from network.attestation.references import EMULATED_RIM_PREFIX
 from network.attestation.rim import HASH_NAMESPACE, SWID
 from network.attestation.signatures import raw_signature_sign
 from network.attestation.xmldsig import C14N_11, DS, ECDSA_SHA384, ENVELOPED, SHA384

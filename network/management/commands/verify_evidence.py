@@ -19,6 +19,7 @@ from network.attestation import (
     Tier,
     verify_evidence,
 )
+from network.attestation.evidence import DeviceKind
 from network.attestation.explain import Outcome, Step, explain
 from network.attestation.saved import (
     SavedEvidence,
@@ -89,7 +90,7 @@ class Command(BaseCommand):
             # A file shows no signature by the node's key.
             inventory_signed=False,
             gpu_class=gpu_class,
-            gpu_count=len(saved.devices),
+            gpu_count=sum(device.kind is DeviceKind.GPU for device in saved.devices),
         )
         trust = trust_anchors()
         appraisal = verify_evidence(
