@@ -13,6 +13,8 @@ from network.models import (
     AttestationState,
     Challenge,
     DeviceFinding,
+    EnergyHour,
+    EnergyReading,
     IdempotencyKey,
     Node,
     NodeEvent,
@@ -111,6 +113,19 @@ class NodeKeyAdmin(ReadOnlyAdmin):
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("network.change_nodekey")
+
+
+@admin.register(EnergyReading)
+class EnergyReadingAdmin(ReadOnlyAdmin):
+    list_display = ["gpu_uuid", "node", "at_ms", "energy_mj", "power_mw"]
+    search_fields = ["gpu_uuid"]
+    list_select_related = ["node"]
+
+
+@admin.register(EnergyHour)
+class EnergyHourAdmin(ReadOnlyAdmin):
+    list_display = ["node", "starts_at", "best_mj", "covered_ms", "implausible_count"]
+    list_select_related = ["node"]
 
 
 @admin.register(NodeKeyEvent)

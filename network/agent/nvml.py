@@ -7,10 +7,12 @@ driver. Some calls return a raw code instead of raising; those codes are checked
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import byref
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ from network.agent.errors import AttestationUnavailable, GpuError
 from network.attestation.evidence import DeviceEvidence
 from network.attestation.spdm import NONCE_BYTES
 
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 #: NVML architecture number to the name that attestation requests use.
 ARCHITECTURES: Final = {9: "HOPPER", 10: "BLACKWELL", 13: "RUBIN"}
 CPU_CAPABILITIES: Final = {0: "none", 1: "SEV", 2: "TDX", 3: "SEV-SNP", 4: "SEV-SNP vTOM"}
@@ -224,11 +227,22 @@ def _gpu_json(nvml: ModuleType, index: int, handle: Any) -> dict[str, Any]:
         "vbios_version": _text(ask(lambda: nvml.nvmlDeviceGetVbiosVersion(handle))),
         "memory_total_bytes": None if memory is None else int(memory.total),
         "memory_used_bytes": None if memory is None else int(memory.used),
+        "sampled_at_ms": time.time_ns() // 1_000_000,
+        "boot_id": _boot_id(),
         "power_mw": ask(lambda: nvml.nvmlDeviceGetPowerUsage(handle)),
+        "power_limit_mw": ask(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle)),
         "energy_mj": ask(lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle)),
         "temperature_c": ask(lambda: nvml.nvmlDeviceGetTemperatureV(handle, sensor)),
         "utilization_percent": None if utilization is None else int(utilization.gpu),
     }
+
+
+def _boot_id() -> str | None:
+    """Linux's name for this boot: the energy counter begins anew with each."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip() or None
+    except OSError:
+        return None
 
 
 def _text(value: Any) -> str | None:

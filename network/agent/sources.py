@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from network.agent.emulated_meter import EmulatedMeter, MeterFault
 from network.attestation.emulator import (
     BLACKWELL,
     HOPPER,
@@ -52,13 +54,15 @@ def evidence_json(device: DeviceEvidence) -> dict[str, Any]:
 @dataclass(frozen=True)
 class EmulatedSource:
     """Emulated GPUs of this installation. ``label`` tells one node's cards from another's;
-    ``behaviours`` maps a card's number to what is wrong with it."""
+    ``behaviours`` maps a card's number to what is wrong with it, ``meter_fault`` is what is wrong
+    with all of its energy counters."""
 
     authority: EmulatorAuthority
     label: str
     gpu_class: str
     gpu_count: int
     behaviours: Mapping[int, Behaviour]
+    meter_fault: MeterFault = MeterFault.NONE
     emulated: bool = True
 
     @classmethod
@@ -70,13 +74,15 @@ class EmulatedSource:
         gpu_class: str,
         gpu_count: int,
         behaviours: Mapping[int, Behaviour] | None = None,
+        meter_fault: MeterFault = MeterFault.NONE,
     ) -> EmulatedSource:
         """Use the emulator installation in ``directory``; make its seed where there is none."""
         authority = EmulatorAuthority.load_or_create(directory)
-        return cls(authority, label, gpu_class, gpu_count, dict(behaviours or {}))
+        return cls(authority, label, gpu_class, gpu_count, dict(behaviours or {}), meter_fault)
 
     def inventory(self) -> dict[str, Any]:
         firmware = EMULATED_FIRMWARE.get(self.gpu_class)
+        now_ms = time.time_ns() // 1_000_000
         return {
             "source": "ALTHING EMULATED",
             "driver_version": firmware.driver_version if firmware else None,
@@ -86,6 +92,7 @@ class EmulatedSource:
                     "uuid": gpu.uuid,
                     "name": f"ALTHING EMULATED {self.gpu_class}",
                     "vbios_version": gpu.firmware.vbios_version if firmware else None,
+                    **EmulatedMeter(gpu.uuid, self.gpu_class, self.meter_fault).telemetry(now_ms),
                 }
                 for index, gpu in enumerate(self._gpus())
             ],

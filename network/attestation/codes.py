@@ -84,6 +84,18 @@ CODES: Final[Mapping[str, Code]] = {
         "The leaf names another issuer's key than the chain holds.", _OTHER_CHAIN
     ),
     "dice.malformed": Code("The leaf's firmware identity cannot be read.", _OTHER_CHAIN),
+    "energy.claim_refused": Code(
+        "A GPU's energy claim is no measurement, so it is not counted.",
+        "Send the values as NVML gives them, sampled after the challenge.",
+    ),
+    "energy.class_unknown": Code(
+        "Nobody here knows how much power cards of this class can draw.",
+        "None for you: the network has to say what the class is.",
+    ),
+    "energy.implausible": Code(
+        "A GPU claims more or less energy than such a card can draw; an estimate counts instead.",
+        "Check the card's sensors, its power limit and the node's clock.",
+    ),
     "evidence.invalid": Code("The evidence sent is not in the documented form.", _AGENT),
     "evidence.stale": Code(
         "The report had run out when a token was to be made from it.", "Send a new report."

@@ -9,22 +9,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Final
 
 _HEX_32: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
+class EnergyFact:
+    """What is not believed of a report's energy claims: ``rule`` is the stable code of the rule in
+    ``network.energy`` that the claim breaks; ``gpu_uuid`` is empty where the claim names no GPU."""
+
+    gpu_uuid: str
+    rule: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """``other_nodes`` maps the identities (lowercase hex SHA-256 of certificate 1's key) of devices
-    in this report that another node has proven to that node's id, 64 lowercase hex digits."""
+    in this report that another node has proven to that node's id, 64 lowercase hex digits;
+    ``energy`` is what is not believed of the report's energy claims."""
 
     other_nodes: Mapping[str, str] = field(default_factory=dict)
+    energy: tuple[EnergyFact, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The facts as stored with a verdict."""
-        return {"other_nodes": dict(sorted(self.other_nodes.items()))}
+        return {
+            "other_nodes": dict(sorted(self.other_nodes.items())),
+            "energy": [asdict(fact) for fact in self.energy],
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> NodeFacts:
@@ -38,4 +53,14 @@ class NodeFacts:
             for text in (*others.keys(), *others.values())
         ):
             raise ValueError("other_nodes must map 64 hex digits to 64 hex digits")
-        return cls(other_nodes=dict(others))
+        return cls(other_nodes=dict(others), energy=_energy(stored.get("energy", [])))
+
+
+def _energy(stored: Any) -> tuple[EnergyFact, ...]:
+    try:
+        facts = tuple(EnergyFact(**fact) for fact in stored)
+    except TypeError as error:
+        raise ValueError("energy must be a list of energy facts") from error
+    if not all(isinstance(text, str) for fact in facts for text in astuple(fact)):
+        raise ValueError("energy facts are made of text")
+    return facts

@@ -47,6 +47,7 @@ SWITCH_BY_PREFIX: Final[Mapping[str, str]] = {
     "revocation": "revocation",
     "rim": "rim",
     "meas": "measurements",
+    "energy": "energy",
 }
 #: Codes whose switch differs from that of their prefix.
 SWITCH_BY_CODE: Final[Mapping[str, str]] = {"device.duplicate": "duplicate"}
@@ -61,6 +62,7 @@ DEFAULTS: Final[Mapping[str, int]] = {
     "enforce_rim": 0,
     "enforce_measurements": 0,
     "enforce_duplicate": 1,
+    "enforce_energy": 0,
     "rim_expired": int(RimExpired.WARN),
     "max_gpus_per_node": 16,
     "ttl": 2700,
@@ -83,6 +85,7 @@ class Policy:
     enforce_rim: bool = False
     enforce_measurements: bool = False
     enforce_duplicate: bool = True
+    enforce_energy: bool = False
     rim_expired: RimExpired = RimExpired.WARN
     max_gpus_per_node: int = DEFAULTS["max_gpus_per_node"]
     required_tiers: Mapping[str, Tier] = field(default_factory=dict)
@@ -108,6 +111,7 @@ class Policy:
             enforce_rim=bool(value("enforce_rim")),
             enforce_measurements=bool(value("enforce_measurements")),
             enforce_duplicate=bool(value("enforce_duplicate")),
+            enforce_energy=bool(value("enforce_energy")),
             rim_expired=RimExpired(value("rim_expired")),
             max_gpus_per_node=value("max_gpus_per_node"),
             required_tiers={

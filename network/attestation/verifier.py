@@ -12,13 +12,15 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
+from network.energy.counters import IMPLAUSIBLE
+
 from .appraisal import Appraisal, DeviceAppraisal, Status, status_of, with_findings
 from .caches import Caches
 from .chain_revocation import RevocationMaterial
 from .device import DeviceAppraiser, failed_device
 from .errors import Finding, Severity
 from .evidence import DeviceEvidence, DeviceKind, NodeEvidence
-from .facts import NodeFacts
+from .facts import EnergyFact, NodeFacts
 from .policy import REQUIRED_TIER_PREFIX, Policy, Tier
 from .rim import RimStore
 from .topology import SWITCHES, topology_findings
@@ -73,10 +75,9 @@ def verify_evidence(
                     kind=device.kind,
                 )
             )
-    devices = _mark_duplicates(
-        devices, policy, facts or NodeFacts(), unattested=appraiser.unattested
-    )
-    return _node_appraisal(tuple(devices), evidence, policy)
+    known = facts or NodeFacts()
+    devices = _mark_duplicates(devices, policy, known, unattested=appraiser.unattested)
+    return _node_appraisal(tuple(devices), evidence, policy, known)
 
 
 def _limits(policy: Policy) -> dict[DeviceKind, int]:
@@ -138,9 +139,10 @@ def _unattested_tier(evidence: NodeEvidence) -> Tier:
 
 
 def _node_appraisal(
-    devices: tuple[DeviceAppraisal, ...], evidence: NodeEvidence, policy: Policy
+    devices: tuple[DeviceAppraisal, ...], evidence: NodeEvidence, policy: Policy, facts: NodeFacts
 ) -> Appraisal:
     findings = _node_findings(devices, evidence, policy) + topology_findings(devices)
+    findings += [_energy_finding(fact) for fact in facts.energy]
     gpus = _gpus(devices)
     # A switch proves no GPU, whatever its own report is worth.
     tier = min((gpu.tier for gpu in gpus), default=_unattested_tier(evidence))
@@ -211,6 +213,16 @@ def _tier_findings(gpu_class: str, *, proven: Tier, required: Tier | None) -> li
             data={"required": required.name, "proven": proven.name},
         )
     ]
+
+
+def _energy_finding(fact: EnergyFact) -> Finding:
+    """Impossible power, or a claim that is none. What nobody knows of a class is not its fault."""
+    data = {"gpu_uuid": fact.gpu_uuid, "rule": fact.rule}
+    if fact.rule in IMPLAUSIBLE:
+        return Finding("energy.implausible", fact.detail, data=data)
+    if fact.rule == "energy.class_unknown":
+        return Finding("energy.class_unknown", fact.detail, Severity.INFO, data)
+    return Finding("energy.claim_refused", fact.detail, data=data)
 
 
 def _rank(status: Status) -> int:

@@ -32,6 +32,8 @@ WINDOW_LEAST_MS: Final = 60_000
 WINDOW_PLACED_MS: Final = HOUR_MS
 #: Polls further apart than this say nothing about the time between them.
 POLL_MOST_MS: Final = 60_000
+#: A boot id is a UUID of 36 characters.
+LOAD_ID_CHARS: Final = 80
 _UUID: Final = re.compile(r"[A-Za-z0-9-]{1,80}")
 
 
@@ -70,12 +72,15 @@ class Reading:
         if not isinstance(self.gpu_uuid, str) or not _UUID.fullmatch(self.gpu_uuid):
             raise EnergyInputInvalid("energy.uuid", "The GPU's UUID is none.")
         for name in ("boot_id", "driver_load_id"):
-            if not isinstance(getattr(self, name), str):
-                raise EnergyInputInvalid("energy.load_id", f"{name} must be text.")
+            value = getattr(self, name)
+            if not isinstance(value, str) or len(value) > LOAD_ID_CHARS or "\0" in value:
+                raise EnergyInputInvalid(
+                    "energy.load_id", f"{name} must be text of {LOAD_ID_CHARS} characters at most."
+                )
         whole(self.at_ms, "at_ms")
         for name in ("energy_mj", "power_mw", "driver_uptime_ms"):
-            if (value := getattr(self, name)) is not None:
-                whole(value, name)
+            if (number := getattr(self, name)) is not None:
+                whole(number, name)
 
     @property
     def load(self) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +53,7 @@ def hours_of(windows: Iterable[Window], *, start_ms: int, end_ms: int) -> Hours:
                 unplaced_mj += window.energy_mj
                 unplaced_ms += window.duration_ms
             continue
-        for hour_ms, part_mj, part_ms in _cut(window):
+        for hour_ms, part_mj, part_ms in parts_of(window):
             energy[hour_ms] = energy.get(hour_ms, ZERO) + part_mj
             covered[hour_ms] = covered.get(hour_ms, 0) + part_ms
     starts = range(start_ms, end_ms, HOUR_MS)
@@ -61,8 +61,8 @@ def hours_of(windows: Iterable[Window], *, start_ms: int, end_ms: int) -> Hours:
     return Hours(hours, unplaced_mj, unplaced_ms)
 
 
-def _cut(window: Window) -> Iterable[tuple[int, Band, int]]:
-    """The hour, the energy and the time of each part of a window."""
+def parts_of(window: Window) -> Iterator[tuple[int, Band, int]]:
+    """Cut a window at whole hours (UTC): each part's hour, energy (mJ) and time, in ms."""
     from_ms = window.start_ms
     while from_ms < window.end_ms:
         hour_ms = from_ms - from_ms % HOUR_MS

@@ -76,9 +76,10 @@ class Card:
         return self.idle_mw * duration_ms * UNDER_IDLE_BPS // (BPS * 1000)
 
 
-#: By class: the highest board power of its products by their makers' data sheets (the limit that a
-#: node claims counts only below it), and an idle draw at the low end of what is published, so that
-#: no honest card is called implausible.
+#: By class, our conventions: a limit that is not below the board power of any card we know in it
+#: (an H100 SXM has 700 W), since what a node claims counts only below it, and an idle draw that no
+#: powered card undercuts. They are generous, so that no honest card is called implausible; the
+#: limit that the driver enforces is what binds.
 CLASS_POWER: Final[Mapping[str, Card]] = MappingProxyType(
     {
         "consumer_24g": Card(limit_mw=600_000, idle_mw=8_000),

@@ -16,6 +16,7 @@ from network.models.attestation import (
     Verdict,
     VerdictStatus,
 )
+from network.models.energy import EnergyHour, EnergyReading
 from network.models.nodes import (
     Node,
     NodeEvent,
@@ -45,6 +46,8 @@ __all__ = [
     "Challenge",
     "ChallengePurpose",
     "DeviceFinding",
+    "EnergyHour",
+    "EnergyReading",
     "FindingSeverity",
     "IdempotencyKey",
     "Node",

@@ -9,10 +9,12 @@ a worker would add a queue between a node and its answer and take no load away.
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from network.attestation import DeviceEvidence
+from network.attestation.inventory import inventory_gpu_count
 from network.errors import Conflict
 from network.models import (
     Attestation,
@@ -24,21 +26,22 @@ from network.models import (
 )
 from network.selectors.policy import PolicySnapshot
 from network.services.challenges import challenge_use
+from network.services.facts import facts_gather
 from network.services.verdicts import verdict_create
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """One report as received. ``body`` is the request's body byte for byte; ``seq`` counts from 1;
-    ``previous_hash`` is the SHA-256 of the body before, None for the first; ``inventory_gpus`` is
-    how many GPUs the body's inventory lists."""
+    ``previous_hash`` is the SHA-256 of the body before, None for the first; ``inventory`` is the
+    body's, a claim of any JSON type."""
 
     body: bytes
     nonce: bytes
     seq: int
     previous_hash: bytes | None
     devices: tuple[DeviceEvidence, ...]
-    inventory_gpus: int
+    inventory: Any
 
     @property
     def digest(self) -> bytes:
@@ -75,7 +78,8 @@ def attestation_receive(
         node=node,
         attestation=attestation,
         devices=report.devices,
-        inventory_gpus=report.inventory_gpus,
+        inventory_gpus=inventory_gpu_count(report.inventory),
+        facts=facts_gather(node=node, inventory=report.inventory, policy=policy, at=at),
         policy=policy,
         at=at,
     )

@@ -13,6 +13,7 @@ from network.attestation import (
     DeviceEvidence,
     EvidenceStale,
     NodeEvidence,
+    NodeFacts,
     Policy,
     Severity,
     Status,
@@ -50,6 +51,7 @@ def verdict_create(
     attestation: Attestation,
     devices: tuple[DeviceEvidence, ...],
     inventory_gpus: int,
+    facts: NodeFacts,
     policy: PolicySnapshot,
     at: datetime,
     rejudge_of: Verdict | None = None,
@@ -58,10 +60,10 @@ def verdict_create(
 
     Never raises for anything a node can send. Freshness counts from the report's
     receipt, so judging late or again makes no report younger. ``inventory_gpus`` is how many GPUs
-    the report's signed inventory lists.
+    the report's signed inventory lists; ``facts`` are what the service knew when it came.
     """
     judged_by = policy.appraisal_policy()
-    appraisal, inputs = _appraise(node, attestation, devices, inventory_gpus, judged_by)
+    appraisal, inputs = _appraise(node, attestation, devices, inventory_gpus, facts, judged_by)
     verdict = Verdict(
         attestation=attestation,
         node_id=node.node_id,
@@ -95,6 +97,7 @@ def _appraise(
     attestation: Attestation,
     devices: tuple[DeviceEvidence, ...],
     inventory_gpus: int,
+    facts: NodeFacts,
     judged_by: Policy,
 ) -> tuple[Appraisal, dict[str, Any]]:
     """The outcome, and what it was made from."""
@@ -113,6 +116,7 @@ def _appraise(
         trust=trust,
         rims=rims,
         caches=CACHES,
+        facts=facts,
     )
     inputs = verdict_inputs(
         node=node,
@@ -121,7 +125,7 @@ def _appraise(
         revocation=(),
         trust=trust,
         build=VERIFIER_BUILD,
-        facts={},
+        facts=facts.as_json(),
     )
     return appraisal, inputs
 
@@ -182,6 +186,8 @@ def verdict_rejudge(*, node: Node, policy: PolicySnapshot, at: datetime) -> Verd
         attestation=before.attestation,
         devices=devices_from_json(body["devices"]),
         inventory_gpus=inventory_gpu_count(body.get("inventory")),
+        # What was known when the report came: a rejudgement changes the policy and nothing else.
+        facts=NodeFacts.from_json(before.inputs.get("facts", {})),
         policy=policy,
         at=at,
         rejudge_of=before,

@@ -34,6 +34,7 @@ from network.selectors.standing import (
     standing_annotate,
 )
 from network.views.common import page_links
+from network.views.energy import energy_card
 
 PAGE_SIZE = 25
 VERDICTS_PAGE_SIZE = 15
@@ -176,6 +177,7 @@ def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
         "findings": [] if verdict is None else _findings(verdict),
         "verdicts": page.items,
         "keys": node.keys.order_by("-verified_at")[:20],
+        "energy": None if policy is None else energy_card(node, policy),
         "events": node.events.order_by("-position")[:EVENTS_SHOWN],
         "page": page_links(
             request, previous=page.previous_cursor, following=page.next_cursor, anchor="reports"

@@ -60,7 +60,7 @@ def test_parameters_in_words(indexed: World) -> None:
     found = page("/parameters/?q=ttl")
     assert "attest.nonce_ttl" in found
     assert "stake.min_provider" not in found
-    assert "No such parameter" in page("/parameters/?q=nothing")
+    assert "No such parameter" in page("/parameters/?q=no.such.key")
     page("/parameters/?sort=sideways", status=400)
     page("/parameters/?q=%00", status=400)
 

@@ -20,7 +20,6 @@ from network.api.serializers.nodes import (
 from network.api.views.base import IDEMPOTENCY_KEY, NODE_ID, SignedView, node_get
 from network.api.views.nodes import verdict_json
 from network.attestation import EvidenceFormatError, devices_from_json
-from network.attestation.inventory import inventory_gpu_count
 from network.models import AttestationState
 from network.services.attestations import Report, attestation_receive
 from network.services.challenges import challenge_issue
@@ -109,5 +108,5 @@ def report_parse(request: Request) -> Report:
         seq=given.validated_data["seq"],
         previous_hash=given.validated_data["previous_hash"],
         devices=devices,
-        inventory_gpus=inventory_gpu_count(given.validated_data.get("inventory")),
+        inventory=given.validated_data.get("inventory"),
     )

@@ -100,6 +100,9 @@ class FakeNvml:
     def nvmlDeviceGetPowerUsage(self, gpu: EmulatedGpu) -> int:
         return 71_500
 
+    def nvmlDeviceGetEnforcedPowerLimit(self, gpu: EmulatedGpu) -> int:
+        return 700_000
+
     def nvmlDeviceGetTotalEnergyConsumption(self, gpu: EmulatedGpu) -> int:
         return 123_456_789
 

@@ -13,7 +13,8 @@ from network.energy.power import Quality
 from network.energy.quantities import Band, EnergyInputInvalid
 from tests.network.energy.samples import DAY_MS, HOUR_MS, T0, UUID
 
-SKEW_MS = 120_000
+SKEW_MS, AGE_MS = 120_000, 300_000
+TIMES = {"now_ms": T0, "skew_ms": SKEW_MS, "max_age_ms": AGE_MS}
 
 
 def claim(**values: Any) -> dict[str, Any]:
@@ -21,13 +22,13 @@ def claim(**values: Any) -> dict[str, Any]:
 
 
 def refused(*gpus: Any) -> list[tuple[int, str]]:
-    _, refusals = readings_of(gpus, now_ms=T0, skew_ms=SKEW_MS, max_gpus=16)
+    _, refusals = readings_of(gpus, **TIMES, max_gpus=16)
     return [(refusal.index, refusal.code) for refusal in refusals]
 
 
 def test_a_good_claim_becomes_a_reading() -> None:
     gpus = [claim(boot_id="b", driver_load_id="d", driver_uptime_ms=9, temperature_c=40)]
-    (reading,), refusals = readings_of(gpus, now_ms=T0, skew_ms=SKEW_MS, max_gpus=1)
+    (reading,), refusals = readings_of(gpus, **TIMES, max_gpus=1)
     assert (reading.gpu_uuid, reading.at_ms, reading.energy_mj) == (UUID, T0, 5)
     assert (reading.load, reading.driver_uptime_ms, refusals) == (("b", "d"), 9, [])
 
@@ -40,18 +41,22 @@ def test_a_good_claim_becomes_a_reading() -> None:
         (claim(energy_mj=float("nan")), "energy.not_whole"),
         (claim(power_mw=float("inf")), "energy.not_whole"),
         (claim(sampled_at_ms=T0 + SKEW_MS + 1), "energy.future"),
+        (claim(sampled_at_ms=T0 - AGE_MS - SKEW_MS - 1), "energy.old"),
+        (claim(sampled_at_ms=0), "energy.old"),
         (claim(sampled_at_ms=None), "energy.not_whole"),
         (claim(uuid="../../etc/passwd"), "energy.uuid"),
         (claim(uuid=["GPU"]), "energy.uuid"),
         (claim(boot_id=0), "energy.load_id"),
         (claim(driver_load_id=[]), "energy.load_id"),
+        (claim(driver_load_id="x" * 81), "energy.load_id"),
+        (claim(boot_id="a\0b"), "energy.load_id"),
         ({}, "energy.uuid"),
         ("GPU", "energy.claim"),
     ],
 )
 def test_a_bad_claim_is_refused_and_the_next_gpu_is_not(gpu: Any, code: str) -> None:
     other = claim(uuid="GPU-2", sampled_at_ms=T0 + SKEW_MS)
-    readings, _ = readings_of([gpu, other], now_ms=T0, skew_ms=SKEW_MS, max_gpus=2)
+    readings, _ = readings_of([gpu, other], **TIMES, max_gpus=2)
     assert refused(gpu, other) == [(0, code)]
     assert [reading.gpu_uuid for reading in readings] == ["GPU-2"]
 
@@ -64,7 +69,7 @@ def test_two_gpus_of_one_uuid_are_both_refused(uuid: str) -> None:
 
 def test_a_million_gpus_are_not_even_read() -> None:
     with pytest.raises(EnergyInputInvalid, match=r"energy\.too_many_gpus"):
-        readings_of([{}] * 10**6, now_ms=T0, skew_ms=SKEW_MS, max_gpus=16)
+        readings_of([{}] * 10**6, **TIMES, max_gpus=16)
 
 
 def window(start_ms: int, end_ms: int, best: int) -> Window:
