@@ -12,6 +12,7 @@ from network.models import (
     Attestation,
     AttestationState,
     Challenge,
+    Device,
     DeviceFinding,
     EnergyHour,
     EnergyReading,
@@ -151,6 +152,13 @@ class AttestationAdmin(ReadOnlyAdmin):
 class VerdictAdmin(ReadOnlyAdmin):
     list_display = ["id", "node", "status", "tier", "policy_version", "emulated", "judged_at"]
     list_filter = ["status", "emulated"]
+    list_select_related = ["node"]
+
+
+@admin.register(Device)
+class DeviceAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "node", "chip", "emulated", "node_since_at", "last_seen_at"]
+    list_filter = ["kind", "emulated"]
     list_select_related = ["node"]
 
 

@@ -22,6 +22,8 @@ OPERATOR_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae
 #: Attacks between two honest reports.
 HONEST_EVERY = 100
 HOUR_S = 3600
+#: Where reports go.
+REPORTS = "/api/v1/attestations"
 
 
 def f20_attestations(run: Run) -> None:
@@ -146,7 +148,7 @@ class Stream:
         return dict(
             sign_request(
                 method="POST",
-                url=f"{settings.SITE_URL}{self._node.path}/attestations",
+                url=f"{settings.SITE_URL}{REPORTS}",
                 body=body,
                 private_key=key or self._node.key,
                 idempotency_key=secrets.token_hex(8),
@@ -157,7 +159,7 @@ class Stream:
     def _send(self, body: bytes, headers: dict[str, str]) -> int:
         rest = dict(headers)
         answer = self._node.client.post(
-            f"{self._node.path}/attestations",
+            REPORTS,
             body,
             content_type=rest.pop("Content-Type"),
             headers=rest,

@@ -123,7 +123,7 @@ def flood(url: str, *, seconds: float, threads: int = 8) -> dict[str, Any]:
     statuses: list[int] = []
     reads_s: list[float] = []
     deadline = time.monotonic() + seconds
-    bad = ("/api/v1/nodes/0x00/attestations", "/api/v1/proposals/?page=zzz", "/no/such/page")
+    bad = ("/api/v1/attestations", "/api/v1/proposals/?page=zzz", "/no/such/page")
 
     def attack(number: int) -> None:
         while time.monotonic() < deadline:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from network.agent.errors import AttestationUnavailable, GpuError
 from network.attestation.evidence import DeviceEvidence
+from network.attestation.identity import device_identity
 from network.attestation.spdm import NONCE_BYTES
 
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -70,6 +71,17 @@ class NvmlSource:
         with self._session() as nvml:
             return _confidential_state(nvml)
 
+    def identities(self) -> Sequence[str]:
+        """The identities of all GPUs that have a readable chain.
+
+        Raises:
+            GpuError, AttestationUnavailable: as :meth:`evidence`.
+        """
+        with self._session() as nvml:
+            _attestation_check(nvml)
+            found = [device_identity(_chain(nvml, handle)) for _, handle in _handles(nvml)]
+        return [identity for identity in found if identity is not None]
+
     def evidence(self, nonce: bytes) -> Sequence[DeviceEvidence]:
         """Reports of all GPUs, one after the other: NVML must not be asked in parallel.
 
@@ -80,19 +92,7 @@ class NvmlSource:
         if len(nonce) != NONCE_BYTES:
             raise ValueError(f"the nonce must have {NONCE_BYTES} bytes")
         with self._session() as nvml:
-            state = _confidential_state(nvml)
-            if state is None:
-                raise AttestationUnavailable(
-                    "cc_unsupported",
-                    "This driver knows no confidential computing, so the GPUs cannot attest. "
-                    "The node can still send its signed inventory (tier T1).",
-                )
-            if not state.can_attest:
-                raise AttestationUnavailable(
-                    "cc_off",
-                    "Confidential computing is off, so the GPUs give no reports. Switch it on "
-                    "with NVIDIA's gpu-admin-tools, or attest as tier T1.",
-                )
+            _attestation_check(nvml)
             return [_device_evidence(nvml, handle, nonce) for _, handle in _handles(nvml)]
 
     @contextmanager
@@ -180,6 +180,22 @@ def _confidential_state(nvml: ModuleType) -> ConfidentialState | None:
     )
 
 
+def _attestation_check(nvml: ModuleType) -> None:
+    state = _confidential_state(nvml)
+    if state is None:
+        raise AttestationUnavailable(
+            "cc_unsupported",
+            "This driver knows no confidential computing, so the GPUs cannot attest. "
+            "The node can still send its signed inventory (tier T1).",
+        )
+    if not state.can_attest:
+        raise AttestationUnavailable(
+            "cc_off",
+            "Confidential computing is off, so the GPUs give no reports. Switch it on "
+            "with NVIDIA's gpu-admin-tools, or attest as tier T1.",
+        )
+
+
 def _state_json(state: ConfidentialState) -> dict[str, Any]:
     return {
         "cpu": state.cpu,
@@ -192,16 +208,22 @@ def _state_json(state: ConfidentialState) -> dict[str, Any]:
 
 
 def _device_evidence(nvml: ModuleType, handle: Any, nonce: bytes) -> DeviceEvidence:
-    certificate = nvml.nvmlDeviceGetConfComputeGpuCertificate(handle)
+    chain = _chain(nvml, handle)
     report = nvml.nvmlDeviceGetConfComputeGpuAttestationReport(handle, nonce)
-    chain = bytes(certificate.attestationCertChain[: certificate.attestationCertChainSize])
     return DeviceEvidence(
         report=bytes(report.attestationReport[: report.attestationReportSize]),
-        # NVML counts the C string's end; PEM has none.
-        certificate_chain=chain.rstrip(b"\0"),
+        certificate_chain=chain,
         claimed_architecture=ARCHITECTURES.get(nvml.nvmlDeviceGetArchitecture(handle)),
         claimed_uuid=_text(nvml.nvmlDeviceGetUUID(handle)),
     )
+
+
+def _chain(nvml: ModuleType, handle: Any) -> bytes:
+    """The PEM chain, leaf first."""
+    certificate = nvml.nvmlDeviceGetConfComputeGpuCertificate(handle)
+    chain = bytes(certificate.attestationCertChain[: certificate.attestationCertChainSize])
+    # NVML counts the C string's end; PEM has none.
+    return chain.rstrip(b"\0")
 
 
 def _gpu_json(nvml: ModuleType, index: int, handle: Any) -> dict[str, Any]:

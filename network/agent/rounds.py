@@ -17,6 +17,7 @@ from network.agent.errors import AttestationUnavailable, ServiceUnreachable
 from network.agent.home import Home, State
 from network.agent.sources import Source, evidence_json
 from network.attestation.evidence import DeviceEvidence
+from network.attestation.identity import device_identity
 
 logger = logging.getLogger(__name__)
 
@@ -67,15 +68,16 @@ class Node:
         """
         if self.source.emulated:
             emulator_check(self.client)
+        identities, note = self._identities()
         challenge = self.client.post_signed(
-            f"nodes/{self.node_id}/challenges/",
-            b"{}",
+            "attestations/challenges/",
+            body_encode({"devices": [f"0x{identity}" for identity in identities]}),
             key=self.key,
             idempotency_key=f"challenge-{uuid.uuid4().hex}",
         )
         nonce, seq, previous = _challenge_read(challenge)
         state = self._reconcile(seq, previous)
-        devices, note = self._evidence(nonce)
+        devices = self._evidence(nonce, identities)
         body = body_encode(
             {
                 "nonce": f"0x{nonce.hex()}",
@@ -93,13 +95,25 @@ class Node:
         self.home.state_save(State(last_seq=seq, last_hash=digest))
         return Outcome(seq=seq, answer=answer, note=note)
 
-    def _evidence(self, nonce: bytes) -> tuple[Sequence[DeviceEvidence], str | None]:
+    def _identities(self) -> tuple[Sequence[str], str | None]:
+        """The devices that can attest, and why none can where none does."""
         try:
-            return self.source.evidence(nonce), None
+            return sorted(set(self.source.identities())), None
         except AttestationUnavailable as error:
             if self.require_evidence:
                 raise
             return (), error.detail
+
+    def _evidence(self, nonce: bytes, identities: Sequence[str]) -> list[DeviceEvidence]:
+        """The evidence of the devices that the challenge names, and of no others."""
+        if not identities:
+            return []
+        named = set(identities)
+        return [
+            device
+            for device in self.source.evidence(nonce)
+            if device_identity(device.certificate_chain) in named
+        ]
 
     def _reconcile(self, seq: int, previous: str | None) -> State:
         """Compare our memory with the service's, which decides; tell when they differ."""
@@ -124,7 +138,7 @@ class Node:
         for attempt in range(SEND_TRIES):
             try:
                 return self.client.post_signed(
-                    f"nodes/{self.node_id}/attestations/",
+                    "attestations/",
                     body,
                     key=self.key,
                     # Names these bytes, so that a repetition is answered and not judged twice.

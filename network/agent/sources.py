@@ -34,6 +34,9 @@ class Source(Protocol):
     def inventory(self) -> dict[str, Any]:
         """What the node says it has, unsigned by the vendor: JSON values only."""
 
+    def identities(self) -> Sequence[str]:
+        """The identity of each GPU that can attest, 64 hex digits (``network.attestation``)."""
+
     def evidence(self, nonce: bytes) -> Sequence[DeviceEvidence]:
         """One signed report and chain per GPU that can attest, for a 32-byte challenge."""
 
@@ -97,6 +100,11 @@ class EmulatedSource:
                 for index, gpu in enumerate(self._gpus())
             ],
         }
+
+    def identities(self) -> list[str]:
+        if self.gpu_class not in EMULATED_FIRMWARE:
+            return []
+        return [gpu.identity_sha256 for gpu in self._gpus()]
 
     def evidence(self, nonce: bytes) -> list[DeviceEvidence]:
         if self.gpu_class not in EMULATED_FIRMWARE:

@@ -10,6 +10,7 @@ from .ear import EAR_PROFILE, EvidenceStale, ear_claims, trust_vector
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence, EvidenceFormatError, NodeEvidence, devices_from_json
 from .facts import NodeFacts
+from .identity import device_identities, device_identity
 from .policy import Policy, RimExpired, Tier
 from .rim import ChainedRimStore, DirectoryRimStore, MappingRimStore, RimStore
 from .trust import TrustAnchor, TrustAnchors
@@ -39,6 +40,8 @@ __all__ = [
     "Tier",
     "TrustAnchor",
     "TrustAnchors",
+    "device_identities",
+    "device_identity",
     "devices_from_json",
     "ear_claims",
     "trust_vector",

@@ -16,6 +16,7 @@ from network.models.attestation import (
     Verdict,
     VerdictStatus,
 )
+from network.models.devices import Device
 from network.models.energy import EnergyHour, EnergyReading
 from network.models.nodes import (
     Node,
@@ -45,6 +46,7 @@ __all__ = [
     "AttestationState",
     "Challenge",
     "ChallengePurpose",
+    "Device",
     "DeviceFinding",
     "EnergyHour",
     "EnergyReading",

@@ -28,6 +28,9 @@ class Challenge(models.Model):
     operator = AddressField(null=True)
     #: The keys hash the proof must name, for ``keys``.
     keys_hash = Hash32Field(null=True)
+    #: Identities (64 hex digits, sorted) of the devices that the report has to name, for
+    #: ``attest``; null for ``keys``.
+    devices = models.JSONField(null=True)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)

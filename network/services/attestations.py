@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from network.attestation import DeviceEvidence
+from network.attestation import DeviceEvidence, device_identities
 from network.attestation.inventory import inventory_gpu_count
 from network.errors import Conflict
 from network.models import (
@@ -25,9 +25,10 @@ from network.models import (
     Verdict,
 )
 from network.selectors.policy import PolicySnapshot
-from network.services.challenges import challenge_use
+from network.services.challenges import challenge_devices_check, challenge_use
 from network.services.facts import facts_gather
 from network.services.verdicts import verdict_create
+from network.verification import CACHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,13 @@ def attestation_receive(
 
     Raises:
         Conflict: ``seq_conflict`` or ``previous_hash_conflict`` (``data`` says what is
-            expected); ``challenge_unknown``, ``challenge_used`` or ``challenge_expired``.
+            expected); ``challenge_unknown``, ``challenge_used``, ``challenge_expired`` or
+            ``challenge_devices_differ``.
     """
     state = _state_lock(node)
     _chain_check(state, report)
     challenge = challenge_use(nonce=report.nonce, node=node, purpose=ChallengePurpose.ATTEST, at=at)
+    challenge_devices_check(challenge, device_identities(report.devices, caches=CACHES))
     attestation = Attestation.objects.create(
         node_id=node.node_id,
         key=key,

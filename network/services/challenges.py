@@ -1,6 +1,7 @@
 """Nonces of the service: issued for one node and one purpose, answered once, in time."""
 
 import secrets
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -27,8 +28,13 @@ class TooManyChallenges(NetworkError):
     retry_after_s = 30
 
 
-def challenge_issue(*, node: Node, policy: PolicySnapshot, at: datetime) -> Challenge:
+def challenge_issue(
+    *, node: Node, devices: Iterable[str], policy: PolicySnapshot, at: datetime
+) -> Challenge:
     """Issue a challenge for a node's next report; it lives ``attest.nonce_ttl`` seconds.
+
+    ``devices`` are the identities (64 hex digits) of the devices that the report will hold; none
+    where the node has none that can attest.
 
     Raises:
         Forbidden: ``node_exited``.
@@ -41,6 +47,7 @@ def challenge_issue(*, node: Node, policy: PolicySnapshot, at: datetime) -> Chal
         purpose=ChallengePurpose.ATTEST,
         at=at,
         ttl_s=policy.nonce_ttl_s,
+        devices=sorted(set(devices)),
     )
 
 
@@ -123,6 +130,32 @@ def challenge_use(
     return challenge
 
 
+def challenge_devices_check(challenge: Challenge, offered: Sequence[str | None]) -> None:
+    """Compare the devices of a report with those that its challenge was issued for.
+
+    ``offered`` has the identity of each device in the report's order, None where its chain cannot
+    be read. A device that is offered twice is the verifier's to judge.
+
+    Raises:
+        Conflict: ``challenge_devices_differ``.
+    """
+    named = set(challenge.devices or ())
+    found = {identity for identity in offered if identity is not None}
+    unreadable = [index for index, identity in enumerate(offered) if identity is None]
+    if found == named and not unreadable:
+        return
+    raise Conflict(
+        "challenge_devices_differ",
+        "This challenge was issued for other devices than the report holds. Ask for one that "
+        "names exactly the devices you send.",
+        {
+            "missing": [f"0x{identity}" for identity in sorted(named - found)],
+            "unexpected": [f"0x{identity}" for identity in sorted(found - named)],
+            "unreadable": unreadable,
+        },
+    )
+
+
 @transaction.atomic
 def _issue(
     *,
@@ -132,6 +165,7 @@ def _issue(
     ttl_s: int,
     operator: bytes | None = None,
     keys_hash: bytes | None = None,
+    devices: list[str] | None = None,
 ) -> Challenge:
     unanswered = Challenge.objects.filter(node_id=node.node_id, purpose=purpose, used_at=None)
     unanswered.filter(expires_at__lt=at - timedelta(seconds=EXPIRED_KEPT_S)).delete()
@@ -147,6 +181,7 @@ def _issue(
         node_id=node.node_id,
         operator=operator,
         keys_hash=keys_hash,
+        devices=devices,
         issued_at=at,
         expires_at=at + timedelta(seconds=ttl_s),
     )

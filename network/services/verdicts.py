@@ -35,6 +35,7 @@ from network.models import (
 )
 from network.selectors.policy import PolicySnapshot
 from network.services.collateral_inputs import RecordedRims, verdict_inputs
+from network.services.devices import judged_with_devices
 from network.services.epochs_hash import verdict_insert
 from network.verification import CACHES, ear_sign, manifest_store, trust_anchors
 
@@ -60,10 +61,25 @@ def verdict_create(
 
     Never raises for anything a node can send. Freshness counts from the report's
     receipt, so judging late or again makes no report younger. ``inventory_gpus`` is how many GPUs
-    the report's signed inventory lists; ``facts`` are what the service knew when it came.
+    the report's signed inventory lists; ``facts`` are what the service knew when it came. Which
+    other nodes hold its devices is found here, the first time.
     """
     judged_by = policy.appraisal_policy()
-    appraisal, inputs = _appraise(node, attestation, devices, inventory_gpus, facts, judged_by)
+
+    def judge(known: NodeFacts) -> tuple[Appraisal, dict[str, Any]]:
+        return _appraise(node, attestation, devices, inventory_gpus, known, judged_by)
+
+    if rejudge_of is not None:
+        appraisal, inputs = judge(facts)
+    else:
+        appraisal, inputs = judged_with_devices(
+            node=node,
+            devices=devices,
+            facts=facts,
+            policy=policy,
+            at=attestation.received_at,
+            judge=judge,
+        )
     verdict = Verdict(
         attestation=attestation,
         node_id=node.node_id,

@@ -28,6 +28,7 @@ ERROR_CATALOGUE = [
     (409, "idempotency_in_flight", "The first request is still being worked on; wait."),
     (409, "challenge_expired", "Ask for another challenge and answer sooner."),
     (409, "challenge_used", "A challenge is answered once; ask for another."),
+    (409, "challenge_devices_differ", "Send exactly the devices that the challenge names."),
     (409, "seq_conflict", "data.expected_seq is the number of the next report."),
     (409, "previous_hash_conflict", "data.expected_previous_hash is the last accepted report."),
     (409, "keys_hash_mismatch", "Register these keys on chain first."),

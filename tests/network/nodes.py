@@ -23,6 +23,9 @@ from network.attestation.emulator import EmulatedGpu
 from network.http_signatures import sign_request
 from network.registration import ML_DSA_REGISTER_CONTEXT
 
+#: Where what a node sends goes, below ``/api/v1/``; anything else is an address already.
+WHERE = {"challenges": "attestations/challenges"}
+
 
 @dataclass
 class TestNode:
@@ -71,14 +74,16 @@ class TestNode:
         return self.client.post(f"{self.path}/{what}/", body, content_type="application/json")
 
     def post(self, what: str, body: Any = None, **options: Any) -> Any:
-        """A signed POST, with the options of :meth:`signed`."""
+        """A signed POST below ``/api/v1/``, with the options of :meth:`signed`."""
         return self.client.post(**self.signed(what, body, **options))
 
     def signed(self, what: str, body: Any = None, **options: Any) -> dict[str, Any]:
         """What Django's test client posts for a signed request. ``raw`` replaces the body,
         ``headers`` change what was signed, ``idempotency_key`` and ``nonce`` are the profile's."""
-        raw = options.pop("raw", json.dumps({} if body is None else body).encode())
-        path = options.pop("path", f"{self.path}/{what}")
+        if body is None:
+            body = {"devices": self.identities()} if what == "challenges" else {}
+        raw = options.pop("raw", json.dumps(body).encode())
+        path = options.pop("path", f"/api/v1/{WHERE.get(what, what)}")
         spoilt = options.pop("headers", {})
         headers = sign_request(
             method="POST",
@@ -92,6 +97,10 @@ class TestNode:
         headers = {name: value for name, value in (headers | spoilt).items() if value is not None}
         content_type = headers.pop("Content-Type")
         return {"path": path, "data": raw, "content_type": content_type, "headers": headers}
+
+    def identities(self) -> list[str]:
+        """Its cards that can attest, as a challenge is asked for."""
+        return [f"0x{gpu.identity_sha256}" for gpu in self.gpus] if self.can_attest else []
 
     def report(self, challenge: dict[str, Any], **changes: Any) -> dict[str, Any]:
         """A report that answers a challenge, with real evidence of every card that can attest."""

@@ -219,7 +219,7 @@ def test_bad_reports_are_refused_and_nothing_is_lost(make_node: MakeNode) -> Non
         401,
         "digest_mismatch",
     )
-    unsigned = node.client.post(f"{node.path}/attestations", good, "application/json")
+    unsigned = node.client.post("/api/v1/attestations", good, "application/json")
     assert shape(unsigned) == (401, "signature_missing")
 
     # Nothing was stored, and nothing was used up: the honest report is still accepted.
@@ -256,8 +256,9 @@ def test_other_routes_keep_their_limits(make_node: MakeNode) -> None:
 def test_no_node_can_write_for_another(make_node: MakeNode, service: World) -> None:
     node, other = make_node(), make_node(operator=4)
     body = node.report(node.challenge())
+    # The old addresses named a node; nothing answers there.
     for path in (f"{other.path}/attestations", f"{other.path}/challenges"):
-        assert shape(node.post("attestations", body, path=path)) == (403, "node_mismatch")
+        assert shape(node.post("attestations", body, path=path)) == (404, "not_found")
     claimed = body | {"node_id": f"0x{other.node_id.hex()}"}
     assert node.post("attestations", claimed).status_code == 201
     assert list(Attestation.objects.values_list("node_id", flat=True)) == [node.node_id]
@@ -296,7 +297,7 @@ def test_rates(make_node: MakeNode, settings: Any) -> None:
 
     cache.clear()
     unsigned = [
-        node.client.post(f"{node.path}/challenges", {}, "application/json").status_code
+        node.client.post("/api/v1/attestations/challenges", {}, "application/json").status_code
         for _ in range(3)
     ]
     assert unsigned == [401, 401, 429]

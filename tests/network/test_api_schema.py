@@ -90,6 +90,7 @@ def open_connection() -> Iterator[None]:
 
 #: The first words of the API's addresses, each fuzzed on its own.
 PARTS = [
+    "attestations",
     "auth",
     "comments",
     "delegates",
@@ -117,7 +118,10 @@ def test_every_part_of_the_api_is_fuzzed(db: None) -> None:
 
 @pytest.mark.parametrize(
     ("part", "is_signed"),
-    [pytest.param("nodes", True, id="nodes-signed"), *((part, False) for part in PARTS)],
+    [
+        pytest.param("attestations", True, id="attestations-signed"),
+        *((part, False) for part in PARTS),
+    ],
 )
 def test_no_case_meets_a_fault_or_an_undocumented_answer(
     make_node: Callable[..., TestNode], part: str, is_signed: bool
@@ -146,7 +150,6 @@ def fuzz(operation: Any, node: TestNode | None) -> None:
     @given(case=operation.as_strategy())
     def run(case: Any) -> None:
         if node is not None:
-            case.path_parameters["node_id"] = f"0x{node.node_id.hex()}"
             case.headers = {**(case.headers or {}), **signature(case, node)}
         case.call_and_validate(checks=CHECKS)
 

@@ -20,7 +20,7 @@ from network.http_signatures import (
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key().public_bytes_raw()
-URL = "https://althing.example/api/v1/nodes/0xab/attestations?x=1"
+URL = "https://althing.example/api/v1/attestations?x=1"
 NOW_S = 1_800_000_000
 BODY = b'{"seq": 1}'
 

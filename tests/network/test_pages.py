@@ -137,7 +137,7 @@ def test_the_page_says_why_a_report_is_stale_after_a_vote(
 
 def test_the_documentation_and_its_explorer(world: World, settings: Any) -> None:
     text = words(page("/api/docs/"))
-    assert "/api/v1/nodes/{node_id}/attestations/" in text
+    assert "/api/v1/attestations/challenges/" in text
     assert "seq_conflict" in text
     answer = Client().get("/api/docs/explorer/")
     assert answer.status_code == 200

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.chain, pytest.mark.django_db]
 MakeNode = Callable[..., TestNode]
 #: Statements of a signed report without savepoints: key and node, the policy's five, the
 #: signature's nonce, the idempotency key, the challenge, the report and its verdict, the answer.
-REPORT_QUERIES_MAX = 24
+REPORT_QUERIES_MAX = 26
 
 
 def asked(caught: CaptureQueriesContext, table: str) -> int:

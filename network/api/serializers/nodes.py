@@ -117,12 +117,29 @@ class ChallengeSerializer(serializers.Serializer[Any]):
 
     nonce = Hash32SerializerField()
     expires_at = serializers.DateTimeField()
+    devices = serializers.ListField(
+        child=Hash32SerializerField(), help_text="What the report has to hold, in any order."
+    )
     next_seq = serializers.IntegerField()
     previous_hash = Hash32SerializerField(allow_null=True)
 
 
-class EmptySerializer(serializers.Serializer[Any]):
-    """An empty JSON object."""
+class ChallengePostSerializer(serializers.Serializer[Any]):
+    """Which devices the next report will hold."""
+
+    devices = serializers.ListField(
+        child=Hash32SerializerField(),
+        max_length=MAX_DEVICES,
+        help_text=(
+            "Each device's identity: SHA-256 of the public key (DER SubjectPublicKeyInfo) of the "
+            "second certificate of its chain. Empty where no GPU of the node can attest."
+        ),
+    )
+
+    def validate_devices(self, devices: list[bytes]) -> list[bytes]:
+        if len(set(devices)) != len(devices):
+            raise serializers.ValidationError("A device stands twice in the list.", "duplicate")
+        return devices
 
 
 class DeviceEvidenceSerializer(serializers.Serializer[Any]):

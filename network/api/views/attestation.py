@@ -14,17 +14,17 @@ from network.api.serializers.nodes import (
     AttestationPostSerializer,
     AttestationResultSerializer,
     AttestationSerializer,
+    ChallengePostSerializer,
     ChallengeSerializer,
-    EmptySerializer,
 )
-from network.api.views.base import IDEMPOTENCY_KEY, NODE_ID, SignedView, node_get
+from network.api.views.base import IDEMPOTENCY_KEY, SignedView, node_of
 from network.api.views.nodes import verdict_json
 from network.attestation import EvidenceFormatError, devices_from_json
 from network.models import AttestationState
 from network.services.attestations import Report, attestation_receive
 from network.services.challenges import challenge_issue
 
-_ERRORS = (401, 403, 404, 409, 422)
+_ERRORS = (401, 403, 409, 422)
 #: For 128 GPUs, the most that ``attest.max_gpus_per_node`` can be: 12.3 KB of evidence and up to
 #: 3 KB of telemetry in about 100 keys for each.
 REPORT_MAX_BYTES = 2 * 1024 * 1024
@@ -32,31 +32,37 @@ REPORT_LIMITS = JsonLimits(keys=16384)
 
 
 class ChallengeView(SignedView):
-    """Ask for a nonce: single use, for this node, alive for `attest.nonce_ttl` seconds."""
+    """Ask for a nonce: for this node and these devices, used once, alive `attest.nonce_ttl` s."""
 
     error_statuses = {"post": _ERRORS}
 
     @extend_schema(
-        operation_id="nodes_challenges_create",
-        parameters=[NODE_ID, IDEMPOTENCY_KEY],
-        request=EmptySerializer,
+        operation_id="attestations_challenges_create",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ChallengePostSerializer,
         responses={201: ChallengeSerializer},
     )
-    def post(self, request: Request, node_id: str) -> Response:
+    def post(self, request: Request) -> Response:
         def work(credentials: NodeCredentials) -> tuple[int, Any]:
+            given = ChallengePostSerializer(data=request.data)
+            given.is_valid(raise_exception=True)
             challenge = challenge_issue(
-                node=credentials.node, policy=credentials.policy, at=clock.now()
+                node=credentials.node,
+                devices=[identity.hex() for identity in given.validated_data["devices"]],
+                policy=credentials.policy,
+                at=clock.now(),
             )
             state = AttestationState.objects.filter(node_id=credentials.node.node_id).first()
             body = {
                 "nonce": challenge.nonce,
                 "expires_at": challenge.expires_at,
+                "devices": sorted(given.validated_data["devices"]),
                 "next_seq": 1 if state is None else state.last_seq + 1,
                 "previous_hash": None if state is None else state.last_report_hash,
             }
             return 201, ChallengeSerializer(body).data
 
-        return self.answer_once(request, node_id, work)
+        return self.answer_once(request, work)
 
 
 class AttestationView(SignedView):
@@ -67,12 +73,12 @@ class AttestationView(SignedView):
     json_limits = REPORT_LIMITS
 
     @extend_schema(
-        operation_id="nodes_attestations_create",
-        parameters=[NODE_ID, IDEMPOTENCY_KEY],
+        operation_id="attestations_create",
+        parameters=[IDEMPOTENCY_KEY],
         request=AttestationPostSerializer,
         responses={201: AttestationResultSerializer},
     )
-    def post(self, request: Request, node_id: str) -> Response:
+    def post(self, request: Request) -> Response:
         def work(credentials: NodeCredentials) -> tuple[int, Any]:
             attestation, verdict = attestation_receive(
                 node=credentials.node,
@@ -83,10 +89,10 @@ class AttestationView(SignedView):
             )
             return 201, {
                 "attestation": AttestationSerializer(attestation).data,
-                "verdict": verdict_json(verdict, node_get(node_id), policy=credentials.policy),
+                "verdict": verdict_json(verdict, node_of(attestation), policy=credentials.policy),
             }
 
-        return self.answer_once(request, node_id, work)
+        return self.answer_once(request, work)
 
 
 def report_parse(request: Request) -> Report:

@@ -18,8 +18,8 @@ from chain.api.parsers import check_content_headers
 from chain.api.throttles import NodeThrottle, WriteThrottle
 from chain.api.views import query_check
 from network.api.authentication import IsSignedNode, NodeCredentials, NodeSignatureAuthentication
-from network.errors import Forbidden, NetworkError, NotFound
-from network.models import Node
+from network.errors import NetworkError, NotFound
+from network.models import Attestation, Node
 from network.selectors.standing import nodes_with_verdicts
 from network.services.requests import (
     StoredAnswer,
@@ -74,8 +74,16 @@ def node_get(node_id: str) -> Node:
         ApiError: ``hex_malformed`` or ``hex_length``.
         NotFound: ``node_unknown``.
     """
-    key = parse_hex(node_id, length=32, name="The node's id")
-    node = nodes_with_verdicts(Node.objects.filter(node_id=key)).first()
+    return _node_read(parse_hex(node_id, length=32, name="The node's id"))
+
+
+def node_of(attestation: Attestation) -> Node:
+    """The node that sent a report, with its latest verdict."""
+    return _node_read(attestation.node_id)
+
+
+def _node_read(node_id: bytes) -> Node:
+    node = nodes_with_verdicts(Node.objects.filter(node_id=node_id)).first()
     if node is None:
         raise NotFound("node_unknown", "No node with this id is registered.")
     return node
@@ -115,20 +123,16 @@ class SignedView(APIView):
         super().initial(request, *args, **kwargs)
 
     def answer_once(
-        self, request: Request, node_id: str, work: Callable[[NodeCredentials], tuple[int, Any]]
+        self, request: Request, work: Callable[[NodeCredentials], tuple[int, Any]]
     ) -> Response:
         """Do ``work`` for the first request with this Idempotency-Key, repeat its answer after.
 
         The answer is stored in the transaction of the work, so that whenever this process dies,
         a repetition either gets the first one's answer or is done anew. Refusals are answers too;
-        only faults of ours free the key for another try.
-
-        Raises:
-            Forbidden: ``node_mismatch``: the key belongs to another node than the address.
+        only faults of ours free the key for another try. Which node writes is known by its key
+        alone; nothing in the address or the body can name another.
         """
         credentials: NodeCredentials = request.auth  # type: ignore[assignment]
-        if parse_hex(node_id, length=32, name="The node's id") != credentials.node.node_id:
-            raise Forbidden("node_mismatch", "This key belongs to another node.")
         begun = idempotency_begin(
             node_id=credentials.node.node_id,
             key=credentials.request.idempotency_key,

@@ -135,6 +135,13 @@ class EmulatedGpu:
         """The FWID: SHA-384 over what identifies the boot firmware."""
         return hashlib.sha384(f"fmc {self.firmware}".encode()).digest()
 
+    @property
+    def identity_sha256(self) -> str:
+        """What tells this card from all others: the SHA-256 of its device key."""
+        key = self._device_key.public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return hashlib.sha256(spki).hexdigest()
+
     @cached_property
     def certificate_chain(self) -> bytes:
         """Five certificates as PEM, leaf first."""
@@ -174,12 +181,16 @@ class EmulatedGpu:
             claimed_uuid=self.uuid,
         )
 
+    @property
+    def _device_key(self) -> ec.EllipticCurvePrivateKey:
+        return self.authority.derive_key(f"device {self.label}")
+
     @cached_property
     def _device(self) -> Issuer:
         """Certificate 1: the card's identity, the same for every firmware."""
         return self.authority.issue(
             name=f"{self.firmware.chip} A01 GSP BROM",
-            key=self.authority.derive_key(f"device {self.label}"),
+            key=self._device_key,
             issuer=self.authority.device_chain[0],
             is_authority=True,
             serial_label=f"device {self.label}",

@@ -10,7 +10,7 @@ import pytest
 from network.agent.errors import AttestationUnavailable, Exit, GpuError
 from network.agent.nvml import NvmlSource, nvml_load, nvml_source
 from network.agent.sources import evidence_json
-from network.attestation import Status, devices_from_json
+from network.attestation import Status, device_identities, devices_from_json
 from tests.network.agent.fake_nvml import FakeNvml
 from tests.network.attestation.samples import NONCE, Judge, gpu
 
@@ -40,6 +40,14 @@ def test_the_evidence_is_what_the_verifier_takes() -> None:
     assert fake.open_sessions == 0
 
 
+def test_the_identities_are_those_of_the_chains() -> None:
+    nvml, fake = source()
+    devices = devices_from_json([evidence_json(device) for device in nvml.evidence(NONCE)])
+    assert tuple(nvml.identities()) == device_identities(devices)
+    assert nvml.identities() == [card.identity_sha256 for card in CARDS]
+    assert fake.open_sessions == 0
+
+
 def test_the_inventory_is_json_and_unknown_values_are_null() -> None:
     nvml, _ = source()
     inventory = json.loads(json.dumps(nvml.inventory(), allow_nan=False))
@@ -59,6 +67,8 @@ def test_the_inventory_is_json_and_unknown_values_are_null() -> None:
 )
 def test_gpus_that_cannot_attest_say_so(options: dict[str, object], code: str) -> None:
     nvml, fake = source(**options)
+    with pytest.raises(AttestationUnavailable):
+        nvml.identities()
     with pytest.raises(AttestationUnavailable) as caught:
         nvml.evidence(NONCE)
     assert caught.value.code == code

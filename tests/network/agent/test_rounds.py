@@ -26,6 +26,7 @@ from network.agent.loop import BACKOFF_MAX_S, Loop, backoff_s, report_interval_s
 from network.agent.registration import Proof, proof_open
 from network.agent.rounds import Node, Outcome
 from network.agent.sources import EmulatedSource
+from network.attestation import device_identities, devices_from_json
 from network.attestation.emulator import EmulatorAuthority
 from network.http_signatures import verify_request
 from network.registration import RegisterNode
@@ -107,7 +108,7 @@ def test_a_round_is_signed_numbered_and_remembered(node: Node, scripted: Scripte
     (request,) = [r for r in scripted.requests if r.url.path.endswith("/attestations/")]
     verified = verify_request(
         method="POST",
-        url=f"{SERVER}/api/v1/nodes/{NODE_ID}/attestations/",
+        url=f"{SERVER}/api/v1/attestations/",
         headers=dict(request.headers),
         body=request.content,
         resolve_key=lambda _: KEY.public_key().public_bytes_raw(),
@@ -215,8 +216,11 @@ class _Dark:
     def inventory(self) -> dict[str, Any]:
         return {"gpus": []}
 
-    def evidence(self, nonce: bytes) -> list[Any]:
+    def identities(self) -> list[str]:
         raise AttestationUnavailable("cc_off", "Confidential computing is off.")
+
+    def evidence(self, nonce: bytes) -> list[Any]:
+        raise AssertionError("nothing was named, so nothing is asked")
 
 
 def test_without_confidential_computing_the_inventory_is_sent_unless_evidence_is_required(
@@ -229,6 +233,29 @@ def test_without_confidential_computing_the_inventory_is_sent_unless_evidence_is
     with pytest.raises(AttestationUnavailable):
         replace(dark, require_evidence=True).attest()
     assert len(scripted.bodies("/attestations/")) == 1
+    assert scripted.bodies("/challenges/") == [{"devices": []}]
+
+
+def test_the_challenge_names_the_devices_and_the_report_holds_no_others(
+    node: Node, scripted: ScriptedService
+) -> None:
+    three = replace(node.source, gpu_count=3)  # type: ignore[type-var]
+    named = three.identities()[:2]
+
+    class Plugged(EmulatedSource):
+        """A third card is there by the time of the reports."""
+
+        def identities(self) -> list[str]:
+            return named
+
+    source = Plugged(three.authority, three.label, three.gpu_class, 3, behaviours={})
+    assert replace(node, source=source).attest().accepted
+    assert scripted.bodies("/challenges/") == [
+        {"devices": [f"0x{identity}" for identity in sorted(named)]}
+    ]
+    (report,) = scripted.bodies("/attestations/")
+    found = devices_from_json(report["devices"])
+    assert set(device_identities(found)) == set(named)
 
 
 def test_the_verdict_is_told_in_plain_words() -> None:
