@@ -93,8 +93,15 @@ class Environment(BaseSettings):
     althing_ear_key: Path | None = None
     #: Trust the emulated GPU's root in this directory. Never in production.
     althing_emulator_root: Path | None = None
-    #: Folder with reference integrity manifests (RIM) besides those in the database.
+    #: Folder with reference integrity manifests (RIM), ``<id>.swidtag``; new files in it are
+    #: verified and taken into the database.
     althing_rim_dir: Path | None = None
+    #: Service that manifests are fetched from by id, https. Empty: none is fetched.
+    althing_rim_url: str = ""
+    #: OCSP responder that is asked whether certificates are revoked, https. Empty: nobody is asked.
+    althing_ocsp_url: str = ""
+    #: Send a nonce with each question; turn it off behind a cache of answers (RFC 9654).
+    althing_ocsp_nonce: bool = True
 
     #: Reverse proxies in front; so many entries of X-Forwarded-For are believed, none beyond.
     trusted_proxies: int = Field(default=0, ge=0)

@@ -128,7 +128,7 @@ def world_build(folder: DemoFolder, engines: Supervisor, *, port: int, behind_s:
         for _line in history_play(parliament, started_at=started_at):
             print(".", end="", flush=True, file=sys.stderr)
     with step("Creating the database"):
-        run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], variables)
+        _database_update(variables)
     with step("Opening a vote"):
         # Its votes move the clock past the voting delay and are blocks of their own.
         ahead_s = parliament.setting("voting_delay_s") + 60
@@ -156,8 +156,14 @@ def _world_reopen(folder: DemoFolder, variables: dict[str, str], *, port: int) -
         chain.advance_to(int(time.time()))
         chain.tick()
     with step("Updating the database"):
-        run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], variables)
+        _database_update(variables)
     return World(folder, port, chain, Parliament.reopen(chain), variables)
+
+
+def _database_update(variables: dict[str, str]) -> None:
+    """Tables, and the emulator's manifests in them."""
+    run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], variables)
+    run([sys.executable, "manage.py", "rim_import"], variables)
 
 
 def _deploy(folder: DemoFolder, variables: dict[str, str]) -> None:

@@ -76,7 +76,7 @@ def start_site(processes: Processes, *, port: int, state: Path) -> None:
     )
     worker = [*celery, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
     processes.start("worker-index", [*worker, "-Q", "index", "-c", "1", "-n", "index@%h"])
-    processes.start("worker", [*worker, "-Q", "execute,notify", "-c", "2", "-n", "rest@%h"])
+    processes.start("worker", [*worker, "-Q", "execute,verify,notify", "-c", "2", "-n", "rest@%h"])
     processes.start(
         "beat", [*celery, "beat", "--loglevel", "WARNING", "-s", str(state / "beat-schedule")]
     )

@@ -9,9 +9,13 @@ from django.http import HttpRequest
 from chain import clock
 from network.errors import NetworkError
 from network.models import (
+    AllowList,
     Attestation,
     AttestationState,
+    ChainCertificate,
     Challenge,
+    CollateralVersion,
+    Crl,
     Device,
     DeviceFinding,
     EnergyHour,
@@ -21,10 +25,12 @@ from network.models import (
     NodeEvent,
     NodeKey,
     NodeKeyEvent,
+    OcspResponse,
     Parameter,
     ParameterChange,
     ParameterSet,
     ParameterTightening,
+    Rim,
     SignatureNonce,
     Verdict,
 )
@@ -183,3 +189,44 @@ class SignatureNonceAdmin(ReadOnlyAdmin):
 @admin.register(IdempotencyKey)
 class IdempotencyKeyAdmin(ReadOnlyAdmin):
     list_display = ["__str__", "status_code", "created_at", "expires_at"]
+
+
+@admin.register(Rim)
+class RimAdmin(ReadOnlyAdmin):
+    list_display = ["rim_id", "kind", "version", "valid_until", "withdrawn_at", "emulated"]
+    list_filter = ["kind", "emulated"]
+    search_fields = ["rim_id"]
+    exclude = ["xml"]
+
+
+@admin.register(ChainCertificate)
+class ChainCertificateAdmin(ReadOnlyAdmin):
+    list_display = ["subject", "serial", "is_device", "last_seen_at", "ocsp_due_at", "ocsp_error"]
+    list_filter = ["is_device", "emulated"]
+    exclude = ["der"]
+
+
+@admin.register(OcspResponse)
+class OcspResponseAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "certificate", "state", "this_update", "next_update", "received_at"]
+    list_filter = ["state"]
+    list_select_related = ["certificate"]
+    exclude = ["der"]
+
+
+@admin.register(Crl)
+class CrlAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "issuer", "entries", "this_update", "next_update", "received_at"]
+    list_select_related = ["issuer"]
+    exclude = ["der"]
+
+
+@admin.register(AllowList)
+class AllowListAdmin(ReadOnlyAdmin):
+    list_display = ["kind", "__str__", "source", "ingested_at"]
+    list_filter = ["kind"]
+
+
+@admin.register(CollateralVersion)
+class CollateralVersionAdmin(ReadOnlyAdmin):
+    list_display = ["rims", "revocation"]

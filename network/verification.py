@@ -9,8 +9,8 @@ from django.conf import settings
 from joserfc import jwt
 
 from chain import clock
-from network.attestation import Caches, RimStore, TrustAnchors
-from network.attestation.emulator.installation import emulator_rims, emulator_trust
+from network.attestation import Caches, TrustAnchors
+from network.attestation.emulator.installation import RIMS_DIRECTORY, emulator_trust
 from network.attestation.rim import ChainedRimStore, DirectoryRimStore
 from network.ear_keys import (
     EarKeyInvalid,
@@ -21,6 +21,9 @@ from network.ear_keys import (
 )
 
 logger = logging.getLogger(__name__)
+
+#: Version of the verifier as written into verdicts and their tokens.
+VERIFIER_BUILD = "althing/1"
 
 #: Certificate chains and manifests repeat from report to report; parsing them is the dear part.
 CACHES = Caches()
@@ -34,14 +37,20 @@ def trust_anchors() -> TrustAnchors:
     return anchors
 
 
-def manifest_store() -> ChainedRimStore:
-    """Reference manifests from ``RIM_DIR`` and from the emulator's installation."""
-    stores: list[RimStore] = []
+def manifest_directories() -> tuple[Path, ...]:
+    """Where this deployment's manifests lie as files: ``RIM_DIR`` and the emulator's. They are
+    taken from there into the database, which verdicts are made with."""
+    directories = []
     if settings.RIM_DIR:
-        stores.append(DirectoryRimStore(Path(settings.RIM_DIR)))
+        directories.append(Path(settings.RIM_DIR))
     if settings.EMULATOR_ROOT_DIR:
-        stores.append(emulator_rims(Path(settings.EMULATOR_ROOT_DIR)))
-    return ChainedRimStore(tuple(stores))
+        directories.append(Path(settings.EMULATOR_ROOT_DIR) / RIMS_DIRECTORY)
+    return tuple(directories)
+
+
+def manifest_files() -> ChainedRimStore:
+    """The files themselves, for checks that need no database."""
+    return ChainedRimStore(tuple(DirectoryRimStore(path) for path in manifest_directories()))
 
 
 def ear_sign(claims: dict[str, Any]) -> str:

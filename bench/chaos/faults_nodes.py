@@ -60,9 +60,11 @@ def node_make(run: Run) -> TestNode:
     """A node registered on chain, with emulated cards, its keys proven and one report accepted."""
     from django.conf import settings
 
+    from chain import clock
     from chain.contracts import contract
     from network.attestation.emulator import EmulatedGpu, emulator_prepare
     from network.registration import keys_hash
+    from network.services.collateral_directories import manifests_import
     from tests.network.nodes import TestNode
 
     chain = run.chain
@@ -70,6 +72,7 @@ def node_make(run: Run) -> TestNode:
     authority = emulator_prepare(folder)
     settings.EMULATOR_ROOT_DIR = folder
     settings.EAR_KEY_PATH = ear_key(run)
+    manifests_import(at=clock.now())
     key = Ed25519PrivateKey.generate()
     operator = bytes.fromhex(chain.accounts[HOLDER][2:])
     hash_ = keys_hash(operator=operator, ed25519=key.public_key().public_bytes_raw())

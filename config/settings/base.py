@@ -148,6 +148,11 @@ EAR_KEY_PATH = ENV.althing_ear_key
 EAR_KEY_REQUIRED = False
 EMULATOR_ROOT_DIR = ENV.althing_emulator_root
 RIM_DIR = ENV.althing_rim_dir
+RIM_URL = ENV.althing_rim_url
+OCSP_URL = ENV.althing_ocsp_url
+OCSP_NONCE = ENV.althing_ocsp_nonce
+# Collateral is fetched by https only; tests serve it themselves.
+COLLATERAL_HTTP_LOOPBACK = False
 
 # --- Background work --------------------------------------------------------------
 CELERY_BROKER_URL = ENV.celery_broker_url
@@ -163,6 +168,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ROUTES = {
     "chain.tasks.index_*": {"queue": "index"},
     "chain.tasks.outbox_*": {"queue": "execute"},
+    "network.tasks.*": {"queue": "verify"},
     "governance.tasks.keeper_*": {"queue": "execute"},
     "governance.tasks.*": {"queue": "notify"},
 }
@@ -187,6 +193,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "governance.tasks.transactions_tick",
         "schedule": timedelta(seconds=2),
         "options": {"queue": "notify", "expires": 4},
+    },
+    # Each certificate says itself when it is due; a minute is the finest step between them.
+    "collateral": {
+        "task": "network.tasks.collateral_tick",
+        "schedule": timedelta(seconds=60),
+        "options": {"queue": "verify", "expires": 50},
     },
     # A minute: what is open is compared often enough to be acted on, and the rest in turn.
     "reconcile": {

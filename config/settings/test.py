@@ -16,5 +16,7 @@ REST_FRAMEWORK = REST_FRAMEWORK | {
         "100000/min",
     )
 }
+# Vendors' servers are played by servers of the tests.
+COLLATERAL_HTTP_LOOPBACK = True
 # The lockout's banner would be the last line of every test run.
 AXES_VERBOSE = False

@@ -92,15 +92,22 @@ def crl_verify(
 
     Raises :class:`RevocationError` for every list that must not be used for it.
     """
-    if crl.issuer != issuer.subject or certificate.issuer != issuer.subject:
+    if certificate.issuer != issuer.subject:
+        raise RevocationError("issuer", "The revocation list is another issuer's.")
+    crl_sign_verify(crl, issuer)
+    if crl.scope is not None:
+        _check_scope(crl.scope, certificate)
+    return crl.statement(certificate.serial_number).judge(now=now, limits=limits)
+
+
+def crl_sign_verify(crl: Crl, issuer: x509.Certificate) -> None:
+    """Make sure that ``issuer`` signed the list and may. Raises :class:`RevocationError`."""
+    if crl.issuer != issuer.subject:
         raise RevocationError("issuer", "The revocation list is another issuer's.")
     if not _may_sign_lists(issuer):
         raise RevocationError("crl_sign", "The issuer's certificate may not sign lists.")
     if not ecdsa_verify(issuer.public_key(), crl.algorithm, crl.signature, crl.signed):
         raise RevocationError("signature", "The revocation list is not signed by the issuer.")
-    if crl.scope is not None:
-        _check_scope(crl.scope, certificate)
-    return crl.statement(certificate.serial_number).judge(now=now, limits=limits)
 
 
 def _state(entry: CrlEntry | None) -> RevocationState:

@@ -16,6 +16,16 @@ from network.models.attestation import (
     Verdict,
     VerdictStatus,
 )
+from network.models.collateral import (
+    AllowList,
+    AllowListKind,
+    ChainCertificate,
+    CollateralVersion,
+    Crl,
+    OcspResponse,
+    Rim,
+    RimKind,
+)
 from network.models.devices import Device
 from network.models.energy import EnergyHour, EnergyReading
 from network.models.nodes import (
@@ -42,10 +52,15 @@ from network.models.requests import IdempotencyKey, SignatureNonce
 
 __all__ = [
     "ActivationKind",
+    "AllowList",
+    "AllowListKind",
     "Attestation",
     "AttestationState",
+    "ChainCertificate",
     "Challenge",
     "ChallengePurpose",
+    "CollateralVersion",
+    "Crl",
     "Device",
     "DeviceFinding",
     "EnergyHour",
@@ -59,12 +74,15 @@ __all__ = [
     "NodeKeyEvent",
     "NodeKeyStatus",
     "NodeStatus",
+    "OcspResponse",
     "Parameter",
     "ParameterChange",
     "ParameterClass",
     "ParameterKind",
     "ParameterSet",
     "ParameterTightening",
+    "Rim",
+    "RimKind",
     "SetStatus",
     "SignatureNonce",
     "TightenDirection",

@@ -2,7 +2,8 @@
 
 The shape of ``Verdict.inputs`` (JSON)::
 
-    {"rims": {manifest id: sha256 hex}, "revocation": [{"source", "sha256", "received_at"}],
+    {"rims": {manifest id: sha256 hex},
+     "revocation": [{"source", "sha256", "this_update", "next_update", "received_at"}],
      "anchors": [{"kind", "spki_sha256", "emulated"}], "build": text,
      "gpu_class": text, "gpu_count": n, "inventory_gpus": n, "facts": {}}
 
@@ -12,43 +13,27 @@ is as much a part of the outcome as one that spoke. Ids that are not named were 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-from network.attestation import RimStore, TrustAnchors
+from network.attestation import TrustAnchors
 from network.models import Node
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedRims:
-    """A store that remembers, for one judgement, which manifests it handed out."""
-
-    store: RimStore
-    handed_out: dict[str, str] = field(default_factory=dict)
-
-    def get(self, rim_id: str) -> bytes | None:
-        xml = self.store.get(rim_id)
-        if xml is not None:
-            self.handed_out[rim_id] = hashlib.sha256(xml).hexdigest()
-        return xml
+from network.services.collateral_store import Collateral
 
 
 def verdict_inputs(
     *,
     node: Node,
     inventory_gpus: int,
-    rims: Mapping[str, str],
-    revocation: Sequence[Mapping[str, Any]],
+    collateral: Collateral,
     trust: TrustAnchors,
     build: str,
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The record of one judgement; JSON values only."""
     return {
-        "rims": dict(sorted(rims.items())),
-        "revocation": [dict(item) for item in revocation],
+        "rims": dict(sorted(collateral.rims.handed_out.items())),
+        "revocation": [statement.as_json() for statement in collateral.statements],
         "anchors": anchors_json(trust),
         "build": build,
         "gpu_class": node.gpu_class,

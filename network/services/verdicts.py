@@ -34,13 +34,13 @@ from network.models import (
     VerdictStatus,
 )
 from network.selectors.policy import PolicySnapshot
-from network.services.collateral_inputs import RecordedRims, verdict_inputs
+from network.services.collateral_certificates import device_chains_note
+from network.services.collateral_inputs import verdict_inputs
+from network.services.collateral_store import collateral_at
 from network.services.devices import judged_with_devices
 from network.services.epochs_hash import verdict_insert
-from network.verification import CACHES, ear_sign, manifest_store, trust_anchors
+from network.verification import CACHES, VERIFIER_BUILD, ear_sign, trust_anchors
 
-#: Version of the verifier as written into its tokens.
-VERIFIER_BUILD = "althing/1"
 #: Length of ``Verdict.sentence``.
 SENTENCE_CHARACTERS = 500
 
@@ -90,10 +90,7 @@ def verdict_create(
         policy_hash=policy.digest,
         policy_block=policy.block_number,
         policy={"values": policy.values, "judged": judged_by.as_json()},
-        findings={
-            "findings": appraisal.findings_json(),
-            "devices": [_device_json(device) for device in appraisal.devices],
-        },
+        findings=findings_json(appraisal),
         inputs=inputs,
         sentence=_sentence(appraisal, policy, rejudge_of),
         emulated=appraisal.emulated,
@@ -117,7 +114,9 @@ def _appraise(
     judged_by: Policy,
 ) -> tuple[Appraisal, dict[str, Any]]:
     """The outcome, and what it was made from."""
-    trust, rims = trust_anchors(), RecordedRims(manifest_store())
+    trust = trust_anchors()
+    collateral = collateral_at(devices, trust=trust, caches=CACHES, at=attestation.received_at)
+    device_chains_note(collateral.chains, at=attestation.received_at)
     evidence = NodeEvidence(
         nonce=attestation.challenge_id,
         devices=devices,
@@ -130,20 +129,28 @@ def _appraise(
         policy=judged_by,
         now=attestation.received_at,
         trust=trust,
-        rims=rims,
+        rims=collateral.rims,
         caches=CACHES,
         facts=facts,
+        revocation=collateral.revocation,
     )
     inputs = verdict_inputs(
         node=node,
         inventory_gpus=inventory_gpus,
-        rims=rims.handed_out,
-        revocation=(),
+        collateral=collateral,
         trust=trust,
         build=VERIFIER_BUILD,
         facts=facts.as_json(),
     )
     return appraisal, inputs
+
+
+def findings_json(appraisal: Appraisal) -> dict[str, Any]:
+    """The verifier's whole answer, as ``Verdict.findings`` holds it."""
+    return {
+        "findings": appraisal.findings_json(),
+        "devices": [_device_json(device) for device in appraisal.devices],
+    }
 
 
 def _token_write(verdict: Verdict, appraisal: Appraisal, judged_by: Policy) -> None:

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from config.celery import app
 
-QUEUES = {"index", "execute", "notify"}
+QUEUES = {"index", "execute", "verify", "notify"}
 OWN_APPS = ("chain", "network", "treasury", "governance")
 
 

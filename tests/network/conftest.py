@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.core.cache import cache
 
-from chain import projections
+from chain import clock, projections
 from chain.client import chain_call, rpc_client
 from chain.contracts import contract
 from chain.indexer.loop import index_until_head
@@ -25,6 +25,9 @@ from network.attestation.emulator import EmulatedGpu, EmulatorAuthority, emulato
 from network.models import Node, Parameter
 from network.registration import keys_hash
 from network.selectors.policy import policy_cache_clear
+from network.services.collateral_certificates import certificates_forget
+from network.services.collateral_directories import manifests_import
+from network.services.collateral_store import collateral_forget
 from tests.network.nodes import TestNode
 
 ALT = 10**18
@@ -135,6 +138,8 @@ def world(
     """The deployed contracts, not indexed yet."""
     cache.clear()
     policy_cache_clear()
+    certificates_forget()
+    collateral_forget()
     rpc_client()
     return World(rpc, web3_accounts)
 
@@ -172,6 +177,7 @@ def service(
     """The indexed world with a service that trusts this run's emulator and signs its verdicts."""
     settings.EMULATOR_ROOT_DIR = emulator[0]
     settings.EAR_KEY_PATH = ear_key_file
+    manifests_import(at=clock.now())
     return indexed
 
 

@@ -30,7 +30,7 @@ from network.attestation.saved import (
 from network.attestation.spdm import NONCE_BYTES
 from network.errors import PolicyUnavailable
 from network.selectors.policy import policy_current
-from network.verification import manifest_store, trust_anchors
+from network.verification import manifest_files, trust_anchors
 
 REJECTED, UNREADABLE = 1, 2
 #: Stands for the class where no registration is at hand.
@@ -155,7 +155,7 @@ def _policy(name: str, gpu_class: str, *, enforce_revocation: bool) -> Policy:
 
 def _rims(saved: SavedEvidence, directory: Path | None) -> ChainedRimStore:
     more = () if directory is None else (DirectoryRimStore(directory),)
-    return ChainedRimStore((saved.rims, *more, manifest_store()))
+    return ChainedRimStore((saved.rims, *more, manifest_files()))
 
 
 def _own_nonce(saved: SavedEvidence) -> bytes:

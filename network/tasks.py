@@ -1,0 +1,38 @@
+"""Celery ticks around attestation. Rows hold the work; a tick twice or late changes nothing."""
+
+import logging
+
+from celery import shared_task
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+
+#: Seconds a tick may spend on asking; well below Celery's own limit.
+ASKING_S = 45.0
+#: Certificates asked about in one tick.
+ASKED_AT_ONCE = 500
+
+
+@shared_task
+def collateral_tick() -> None:
+    """Take in new manifest files, ask about certificates that are due, and watch what runs out."""
+    from chain import clock
+    from network.selectors.collateral import certificates_due, rims_running_out
+    from network.services.collateral_directories import manifests_import
+    from network.services.collateral_fetch import fetch_client, ocsp_fetch
+
+    now = clock.now()
+    report = manifests_import(at=now)
+    for rim_id in report.new:
+        logger.info("Manifest taken in: %s", rim_id)
+    for path, error in report.refused:
+        logger.warning("Manifest refused: %s: %s (%s)", path, error.detail, error.code)
+    for rim in rims_running_out(at=now):
+        logger.warning("Manifest %s runs out on %s", rim.rim_id, f"{rim.valid_until:%Y-%m-%d}")
+    if not settings.OCSP_URL:
+        return
+    with fetch_client() as client:
+        due = certificates_due(at=now, limit=ASKED_AT_ONCE)
+        done = ocsp_fetch(due, client=client, at=now, budget_s=ASKING_S)
+    if done.asked:
+        logger.info("OCSP: %s of %s answered %s", done.answered, done.asked, done.reasons or "")
