@@ -18,12 +18,28 @@ from network.attestation.rim import DirectoryRimStore
 from network.attestation.trust import TrustAnchors
 
 from .authority import EmulatorAuthority
-from .gpu import BLACKWELL, HOPPER, HOPPER_H200, Firmware
+from .firmware import (
+    BLACKWELL,
+    BLACKWELL_TYPED,
+    HOPPER,
+    HOPPER_H200,
+    LS10,
+    WORKSTATION,
+    Firmware,
+    SwitchFirmware,
+)
 from .manifests import manifests_write
 
 ROOTS_FILE: Final = "roots.json"
 RIMS_DIRECTORY: Final = "rims"
-DEFAULT_FIRMWARES: Final = (HOPPER, HOPPER_H200, BLACKWELL)
+DEFAULT_FIRMWARES: Final = (
+    HOPPER,
+    HOPPER_H200,
+    BLACKWELL,
+    BLACKWELL_TYPED,
+    WORKSTATION,
+    LS10,
+)
 
 
 class EmulatorInstallationError(EvidenceError):
@@ -31,7 +47,7 @@ class EmulatorInstallationError(EvidenceError):
 
 
 def emulator_prepare(
-    directory: Path, *, firmwares: Sequence[Firmware] = DEFAULT_FIRMWARES
+    directory: Path, *, firmwares: Sequence[Firmware | SwitchFirmware] = DEFAULT_FIRMWARES
 ) -> EmulatorAuthority:
     """Make the installation in ``directory``, or complete one that exists. Safe to repeat."""
     authority = EmulatorAuthority.load_or_create(directory)

@@ -5,23 +5,60 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
-from network.attestation.references import EMULATED_RIM_PREFIX
-from network.attestation.rim import HASH_NAMESPACE, SWID
+from network.attestation.evidence import DeviceKind
+from network.attestation.opaque import OpaqueField
+from network.attestation.references import (
+    EDITIONS,
+    EMULATED_RIM_PREFIX,
+    SWITCH_BOARD,
+    SWITCH_PRODUCT,
+)
+from network.attestation.rim import (
+    HASH_NAMESPACE,
+    OPAQUE_NAMESPACE,
+    SVN_INDEX_BASE,
+    SWID,
+    SvnFloor,
+)
 from network.attestation.signatures import raw_signature_sign
 from network.attestation.xmldsig import C14N_11, DS, ECDSA_SHA384, ENVELOPED, SHA384
 
 from .authority import EmulatorAuthority
-from .gpu import BLOCKS, DRIVER_INDICES, VALUE_BYTES, VBIOS_INDICES, Firmware
+from .firmware import (
+    BLOCKS,
+    DRIVER_INDICES,
+    SWITCH_BLOCKS,
+    VALUE_BYTES,
+    VBIOS_INDICES,
+    Firmware,
+    SwitchFirmware,
+)
 
 # The stubs know no default namespace.
 _NAMESPACES: Final[Any] = {None: SWID.strip("{}"), "SHA384": HASH_NAMESPACE.strip("{}")}
+_SVN_NAMESPACES: Final[Any] = {"opaque": OPAQUE_NAMESPACE.strip("{}")}
+#: The vendor's name for the security version of a GPU's boot firmware.
+SVN_NAME: Final = "FSP_UCODE_MIN_SVN"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a manifest says: of which product and version, and the golden values by index."""
+
+    product: str
+    version: str
+    golden: Mapping[int, bytes]
+    edition: str = EDITIONS[DeviceKind.GPU]
+    blocks: int = BLOCKS
+    svn_floors: Mapping[int, SvnFloor] = field(default_factory=dict)
 
 
 def driver_manifest(authority: EmulatorAuthority, firmware: Firmware) -> tuple[str, bytes]:
@@ -31,7 +68,14 @@ def driver_manifest(authority: EmulatorAuthority, firmware: Firmware) -> tuple[s
     else:
         kind = f"NV_GPU_CC_DRIVER_{firmware.chip}"
     rim_id = f"{EMULATED_RIM_PREFIX}{kind}_{firmware.driver_version}"
-    return rim_id, _manifest(authority, rim_id, firmware, DRIVER_INDICES, firmware.driver_version)
+    floor = firmware.svn_floor
+    content = Content(
+        product=firmware.chip,
+        version=firmware.driver_version,
+        golden=_golden(firmware, DRIVER_INDICES),
+        svn_floors={} if floor is None else {OpaqueField.FSP_UCODE_SVN: SvnFloor(SVN_NAME, floor)},
+    )
+    return rim_id, manifest_sign(authority, manifest_tree(rim_id, content))
 
 
 def vbios_manifest(authority: EmulatorAuthority, firmware: Firmware) -> tuple[str, bytes]:
@@ -39,24 +83,53 @@ def vbios_manifest(authority: EmulatorAuthority, firmware: Firmware) -> tuple[st
     board = "_".join((firmware.project, firmware.project_sku, firmware.chip_sku)).upper()
     version = firmware.vbios_version.replace(".", "").upper()
     rim_id = f"{EMULATED_RIM_PREFIX}NV_GPU_VBIOS_{board}_{version}"
-    return rim_id, _manifest(authority, rim_id, firmware, VBIOS_INDICES, firmware.vbios_version)
+    content = Content(
+        product=firmware.chip,
+        version=firmware.vbios_version,
+        golden=_golden(firmware, VBIOS_INDICES),
+    )
+    return rim_id, manifest_sign(authority, manifest_tree(rim_id, content))
+
+
+def _golden(firmware: Firmware, indices: Iterable[int]) -> dict[int, bytes]:
+    found = {index: firmware.golden(index) for index in indices}
+    return {index: value for index, value in found.items() if value is not None}
+
+
+def switch_manifest(authority: EmulatorAuthority, firmware: SwitchFirmware) -> tuple[str, bytes]:
+    """The switch's one manifest: its id in the store and its XML."""
+    version = firmware.vbios_version
+    rim_id = f"{EMULATED_RIM_PREFIX}NV_SWITCH_BIOS_{SWITCH_BOARD}_{version.replace('.', '')}"
+    content = Content(
+        product=SWITCH_PRODUCT,
+        version=version,
+        golden={index: firmware.golden(index) for index in range(SWITCH_BLOCKS)},
+        edition=EDITIONS[DeviceKind.SWITCH],
+        blocks=SWITCH_BLOCKS,
+    )
+    return rim_id, manifest_sign(authority, manifest_tree(rim_id, content))
 
 
 def firmware_manifests(
-    authority: EmulatorAuthority, firmwares: Iterable[Firmware]
+    authority: EmulatorAuthority, firmwares: Iterable[Firmware | SwitchFirmware]
 ) -> dict[str, bytes]:
-    """Both manifests of every firmware, by id. ValueError where two need one id differently."""
+    """The manifests of every firmware, by id. ValueError where two need one id differently."""
     manifests: dict[str, bytes] = {}
     for firmware in firmwares:
-        for manifest in (driver_manifest, vbios_manifest):
-            rim_id, xml = manifest(authority, firmware)
+        if isinstance(firmware, SwitchFirmware):
+            made = [switch_manifest(authority, firmware)]
+        else:
+            made = [driver_manifest(authority, firmware), vbios_manifest(authority, firmware)]
+        for rim_id, xml in made:
             if manifests.setdefault(rim_id, xml) != xml:
                 raise ValueError(f"two firmwares need {rim_id} with different values")
     return manifests
 
 
 def manifests_write(
-    authority: EmulatorAuthority, directory: Path, firmwares: Iterable[Firmware]
+    authority: EmulatorAuthority,
+    directory: Path,
+    firmwares: Iterable[Firmware | SwitchFirmware],
 ) -> list[Path]:
     """Write the manifests as ``<id>.swidtag``, as ``DirectoryRimStore`` reads them."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -70,20 +143,14 @@ def manifests_write(
     return paths
 
 
-def _manifest(
-    authority: EmulatorAuthority,
-    rim_id: str,
-    firmware: Firmware,
-    active: Collection[int],
-    version: str,
-) -> bytes:
+def manifest_tree(rim_id: str, content: Content) -> etree._Element:
+    """The unsigned manifest. Its tag is of what it stands for alone: boards that run one driver
+    share its manifest."""
     root = etree.Element(f"{SWID}SoftwareIdentity", nsmap=_NAMESPACES)
-    # Of what the manifest stands for alone: boards that run one driver share its manifest.
-    tag_id = hashlib.sha384(rim_id.encode()).hexdigest()
     root.attrib.update(
         {
-            "name": firmware.chip,
-            "tagId": tag_id,
+            "name": content.product,
+            "tagId": hashlib.sha384(rim_id.encode()).hexdigest(),
             "version": "1.0",
             "tagVersion": "0",
             "corpus": "false",
@@ -95,14 +162,14 @@ def _manifest(
     etree.SubElement(
         root,
         f"{SWID}Meta",
-        colloquialVersion=version,
-        edition="GPU",
-        product=firmware.chip,
+        colloquialVersion=content.version,
+        edition=content.edition,
+        product=content.product,
         PayloadType="direct",
     )
     payload = etree.SubElement(root, f"{SWID}Payload")
-    for index in range(BLOCKS):
-        golden = firmware.golden(index) if index in active else None
+    for index in range(content.blocks):
+        golden = content.golden.get(index)
         attributes = {
             "type": "Measurement",
             "index": str(index),
@@ -113,6 +180,20 @@ def _manifest(
             "size": str(VALUE_BYTES),
         }
         etree.SubElement(payload, f"{SWID}Resource", attributes)
+    for number, floor in content.svn_floors.items():
+        attributes = {
+            "type": "Measurement",
+            "index": str(SVN_INDEX_BASE + number),
+            "active": "True",
+            f"{OPAQUE_NAMESPACE}minSvn": str(floor.floor),
+            "name": floor.name,
+        }
+        etree.SubElement(payload, f"{SWID}Resource", attributes, nsmap=_SVN_NAMESPACES)
+    return root
+
+
+def manifest_sign(authority: EmulatorAuthority, root: etree._Element) -> bytes:
+    """The XML with the enveloped signature in the one profile that :mod:`..xmldsig` accepts."""
     _sign(authority, root)
     return etree.tostring(root, encoding="utf-8")
 

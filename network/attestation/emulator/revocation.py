@@ -22,7 +22,7 @@ from network.attestation.ocsp import MAX_OCSP_BYTES
 from network.attestation.trust import spki_sha256
 
 from .authority import EmulatorAuthority, Issuer
-from .gpu import _der as der
+from .encoding import der
 
 #: How long what the emulator says holds, where the caller does not say otherwise.
 ANSWER_LIFETIME: Final = timedelta(days=1)

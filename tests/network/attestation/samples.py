@@ -27,15 +27,14 @@ from network.attestation import (
     verify_evidence,
 )
 from network.attestation.emulator import (
-    BLACKWELL,
     HOPPER,
-    HOPPER_H200,
     Behaviour,
     EmulatedGpu,
     EmulatorAuthority,
     Firmware,
     firmware_manifests,
 )
+from network.attestation.emulator.installation import DEFAULT_FIRMWARES
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 SAMPLES = Path(os.environ.get("ALTHING_NVIDIA_SAMPLES") or CHECKOUT / ".cache/nvidia-samples")
@@ -56,7 +55,7 @@ AUTHORITY = EmulatorAuthority.from_seed("althing tests")
 STRANGER = EmulatorAuthority.from_seed("somebody else's emulator")
 EMULATOR_TRUST = AUTHORITY.trust(TrustAnchors.nvidia())
 FIRMWARE = HOPPER
-EMULATED_RIMS = MappingRimStore(firmware_manifests(AUTHORITY, [HOPPER, HOPPER_H200, BLACKWELL]))
+EMULATED_RIMS = MappingRimStore(firmware_manifests(AUTHORITY, DEFAULT_FIRMWARES))
 #: Everything enforced, except what this version cannot know (revocation).
 STRICT = Policy(
     version=7,
@@ -66,6 +65,7 @@ STRICT = Policy(
         "h100_80g": Tier.T4,
         "h200_141g": Tier.T4,
         "b200_192g": Tier.T4,
+        "workstation_48g": Tier.T4,
         "edge_iot": Tier.T1,
     },
 )

@@ -21,7 +21,7 @@ from network.attestation.dice import (
     DiceError,
     parse_dice,
 )
-from network.attestation.emulator.gpu import _der as der
+from network.attestation.emulator.encoding import der
 from network.attestation.trust import TrustAnchor, spki_sha256
 
 from .samples import NOW

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from network.attestation.crl import MAX_CRL_BYTES, crl_verify, parse_crl
 from network.attestation.dice import _children
 from network.attestation.emulator.authority import Issuer
-from network.attestation.emulator.gpu import _der as der
+from network.attestation.emulator.encoding import der
 from network.attestation.emulator.revocation import RevokedEntry, crl_issue
 from network.attestation.revocation import (
     Revocation,
@@ -176,7 +176,7 @@ class TestAuthority:
     def test_the_issuer_must_be_allowed_to_sign_lists(self) -> None:
         """The device's own certificate may sign its leaf, and no lists."""
         card = gpu()
-        document = crl((CHAIN[0].serial_number, None), issuer=card._device)
+        document = crl((CHAIN[0].serial_number, None), issuer=card.device)
         assert refusal(document, certificate=CHAIN[0], issuer=DEVICE) == "crl_sign"
 
     def test_an_issuer_without_key_usage_may_not(self) -> None:

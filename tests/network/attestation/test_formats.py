@@ -97,7 +97,7 @@ def signed_with_opaque(opaque: bytes) -> DeviceEvidence:
     """An honest emulated report whose opaque data is replaced and signed again."""
     card = gpu()
     signed = REPORT[:OPAQUE_SIZE_AT] + struct.pack("<H", len(opaque)) + opaque
-    report = signed + raw_signature_sign(card._leaf.key, signed)
+    report = signed + raw_signature_sign(card.leaf.key, signed)
     return replace(card.evidence(NONCE), report=report)
 
 

@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from network.attestation.dice import _children
 from network.attestation.emulator.authority import Issuer
-from network.attestation.emulator.gpu import _der as der
+from network.attestation.emulator.encoding import der
 from network.attestation.emulator.revocation import (
     EmulatedResponder,
     RevokedEntry,
@@ -270,7 +270,7 @@ class TestAuthority:
             assert verify(Answer(signer=signer).der()).state is RevocationState.GOOD
 
     def test_the_checked_certificate_does_not_speak_for_itself(self) -> None:
-        card = gpu()._device
+        card = gpu().device
         assert card.certificate == DEVICE
         assert refusal(Answer(signer=card).der()) == "responder"
         # Not even when its issuer allows it to answer for others.

@@ -30,7 +30,7 @@ from network.attestation.dice import (
     parse_dice,
 )
 from network.attestation.emulator import driver_manifest, manifests_write
-from network.attestation.emulator.gpu import _der as der
+from network.attestation.emulator.encoding import der
 from network.attestation.opaque import OpaqueField
 
 from .encodings import pem_of

@@ -156,7 +156,7 @@ class TestChain:
         assert states(judge(crls=lists(DEVICE.serial_number)))[1] == "revoked"
 
     def test_a_statement_about_the_leaf_counts_if_there_is_one(self) -> None:
-        about_leaf = revoked(certificate=CHAIN[0], issuer=gpu()._device, signer=gpu()._device)
+        about_leaf = revoked(certificate=CHAIN[0], issuer=gpu().device, signer=gpu().device)
         result = judge([*responses(), about_leaf.der()])
         assert states(result) == ["revoked", "good", "good", "good"]
 
