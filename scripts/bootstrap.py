@@ -70,6 +70,7 @@ COMMANDS = {
 LOCKS = (
     ("dev", ()),
     ("base", ("-c", "requirements/dev.txt")),
+    ("agent", ("-c", "requirements/base.txt")),
     ("uv", ()),
     ("node", ()),
     ("samples", ("--no-deps",)),

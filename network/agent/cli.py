@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import signal
 import sys
 import threading
@@ -19,9 +20,11 @@ from network.agent.cli_registration import prove, register
 from network.agent.errors import AgentError, Exit, KeysError
 from network.agent.home import Home
 from network.agent.loop import Loop
-from network.agent.nvml import nvml_source
+from network.agent.nvml import NvmlSource, nvml_load, nvml_source
 from network.agent.rounds import Node, Outcome
 from network.agent.sources import EmulatedSource, Source
+from network.agent.unit import unit_text
+from network.agent.xid import XidWatch
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -124,6 +127,8 @@ def attest(context: Context, /, as_json: bool, **options: Any) -> None:
 def run(context: Context, /, rounds: int | None, **options: Any) -> None:
     """Report on the interval that the network voted for, until stopped."""
     node = _node(context, **options)
+    if isinstance(node.source, NvmlSource) and node.source.xid is not None:
+        node.source.xid.start()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -135,6 +140,28 @@ def run(context: Context, /, rounds: int | None, **options: Any) -> None:
     )
     verdicts = loop.run()
     sys.exit(int(Exit.OK if verdicts or rounds is None else Exit.UNREACHABLE))
+
+
+@main.command()
+@click.option("--user", default="althing", show_default=True, help="The account it runs as.")
+@click.pass_obj
+def systemd(context: Context, user: str) -> None:
+    """Print a hardened systemd unit for `run` on this machine."""
+    # Beside this Python first: a virtual environment need not be on the path.
+    found = shutil.which("althing-node", path=str(Path(sys.executable).parent)) or shutil.which(
+        "althing-node"
+    )
+    if found is None:
+        raise KeysError("program_missing", "The command althing-node is not on the path.")
+    click.echo(
+        unit_text(
+            program=Path(found).absolute(),
+            home=context.home.directory.absolute(),
+            server=context.server_needed(),
+            user=user,
+        ),
+        nl=False,
+    )
 
 
 def describe(outcome: Outcome) -> list[str]:
@@ -177,7 +204,7 @@ def _node(
             emulator_dir, label=identifier, gpu_class=gpu_class, gpu_count=gpus
         )
     else:
-        source = nvml_source()
+        source = NvmlSource(nvml_load, xid=XidWatch(nvml_load))
     return Node(
         client=context.client(),
         home=context.home,

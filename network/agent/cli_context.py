@@ -24,13 +24,17 @@ class Context:
         """The address given, or the one registered with."""
         return self._server or self.home.config_load().server
 
-    def client(self) -> ServiceClient:
-        """A client of the service. Raises KeysError ``server_missing``."""
+    def server_needed(self) -> str:
+        """The same. Raises KeysError ``server_missing`` where there is none."""
         server = self.server()
         if server is None:
             raise KeysError("server_missing", "Give --server, the service's public address.")
+        return server
+
+    def client(self) -> ServiceClient:
+        """A client of the service. Raises KeysError ``server_missing|server_invalid``."""
         try:
-            client = ServiceClient(server)
+            client = ServiceClient(self.server_needed())
         except ValueError as error:
             raise KeysError("server_invalid", f"{error}.") from error
         click.get_current_context().call_on_close(client.close)

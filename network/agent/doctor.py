@@ -73,6 +73,7 @@ def _gpu_checks(source: NvmlSource) -> list[Check]:
     checks = [
         Check("driver", Mark.OK, f"NVIDIA driver {inventory['driver_version']}."),
         Check("gpu", Mark.OK, f"{len(inventory['gpus'])} found: {gpus}."),
+        *_health_checks(inventory["gpus"]),
     ]
     if state is None:
         text = "This driver knows no confidential computing: the node can prove tier T1, not T4."
@@ -88,6 +89,19 @@ def _gpu_checks(source: NvmlSource) -> list[Check]:
     if not state.ready:
         text = "The GPUs do not accept work yet (ready state off)."
         checks.append(Check("ready", Mark.NOTE, text, "cc_not_ready"))
+    return checks
+
+
+def _health_checks(gpus: list[dict[str, Any]]) -> list[Check]:
+    """What a card says of its own memory, and whether it is a slice of one."""
+    checks = []
+    for gpu in gpus:
+        if gpu.get("row_remap_failed"):
+            text = f"{gpu['uuid']} could not replace a faulty memory row; take it out of service."
+            checks.append(Check("memory", Mark.NOTE, text, "row_remap_failed"))
+        elif gpu.get("ecc_uncorrected"):
+            text = f"{gpu['uuid']} has had {gpu['ecc_uncorrected']} uncorrectable memory errors."
+            checks.append(Check("memory", Mark.NOTE, text, "ecc_uncorrected"))
     return checks
 
 

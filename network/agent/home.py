@@ -146,3 +146,9 @@ class Home:
 
     def _directory_ensure(self) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.directory.stat().st_mode & 0o022:
+            raise KeysError(
+                "home_exposed",
+                f"Other users can replace files in {self.directory}. "
+                f"Run: chmod go-w {self.directory}",
+            )

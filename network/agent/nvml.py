@@ -17,6 +17,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from network.agent.errors import AttestationUnavailable, GpuError
+from network.agent.health import ask_or_none, health_json, text_or_none
+from network.agent.xid import XidWatch
 from network.attestation.evidence import DeviceEvidence
 from network.attestation.identity import device_identity
 from network.attestation.spdm import NONCE_BYTES
@@ -49,10 +51,13 @@ class ConfidentialState:
 
 @dataclass(frozen=True)
 class NvmlSource:
-    """The GPUs of this machine. ``load`` gives the binding; tests give a recorded one."""
+    """The GPUs of this machine. ``load`` gives the binding; tests give a recorded one.
+
+    ``xid`` counts the driver's errors where the agent runs for long."""
 
     load: Callable[[], ModuleType]
     emulated: bool = False
+    xid: XidWatch | None = None
 
     def inventory(self) -> dict[str, Any]:
         """Driver, confidential state and one entry per GPU with a telemetry snapshot."""
@@ -60,11 +65,15 @@ class NvmlSource:
             state = _confidential_state(nvml)
             return {
                 "source": "nvml",
-                "driver_version": _text(nvml.nvmlSystemGetDriverVersion()),
+                "driver_version": text_or_none(nvml.nvmlSystemGetDriverVersion()),
                 "kernel": platform.release(),
                 "confidential": None if state is None else _state_json(state),
-                "gpus": [_gpu_json(nvml, i, handle) for i, handle in _handles(nvml)],
+                "gpus": [self._gpu_json(nvml, i, handle) for i, handle in _handles(nvml)],
             }
+
+    def _gpu_json(self, nvml: ModuleType, index: int, handle: Any) -> dict[str, Any]:
+        entry = _gpu_json(nvml, index, handle) | health_json(nvml, handle)
+        return entry if self.xid is None else entry | self.xid.claims(entry["uuid"])
 
     def confidential_state(self) -> ConfidentialState | None:
         """The state, or None where the driver knows no confidential computing."""
@@ -214,7 +223,7 @@ def _device_evidence(nvml: ModuleType, handle: Any, nonce: bytes) -> DeviceEvide
         report=bytes(report.attestationReport[: report.attestationReportSize]),
         certificate_chain=chain,
         claimed_architecture=ARCHITECTURES.get(nvml.nvmlDeviceGetArchitecture(handle)),
-        claimed_uuid=_text(nvml.nvmlDeviceGetUUID(handle)),
+        claimed_uuid=text_or_none(nvml.nvmlDeviceGetUUID(handle)),
     )
 
 
@@ -230,23 +239,18 @@ def _gpu_json(nvml: ModuleType, index: int, handle: Any) -> dict[str, Any]:
     """One GPU. A value that this GPU does not offer is null: cards differ in what they know."""
 
     def ask(call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except nvml.NVMLError_NotSupported:
-            return None
-        except nvml.NVMLError_FunctionNotFound:
-            return None
+        return ask_or_none(nvml, call)
 
     memory = ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2))
     sensor = nvml.NVML_TEMPERATURE_GPU
     utilization = ask(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
     return {
         "index": index,
-        "uuid": _text(nvml.nvmlDeviceGetUUID(handle)),
-        "name": _text(nvml.nvmlDeviceGetName(handle)),
+        "uuid": text_or_none(nvml.nvmlDeviceGetUUID(handle)),
+        "name": text_or_none(nvml.nvmlDeviceGetName(handle)),
         "architecture": ARCHITECTURES.get(nvml.nvmlDeviceGetArchitecture(handle)),
-        "serial": _text(ask(lambda: nvml.nvmlDeviceGetSerial(handle))),
-        "vbios_version": _text(ask(lambda: nvml.nvmlDeviceGetVbiosVersion(handle))),
+        "serial": text_or_none(ask(lambda: nvml.nvmlDeviceGetSerial(handle))),
+        "vbios_version": text_or_none(ask(lambda: nvml.nvmlDeviceGetVbiosVersion(handle))),
         "memory_total_bytes": None if memory is None else int(memory.total),
         "memory_used_bytes": None if memory is None else int(memory.used),
         "sampled_at_ms": time.time_ns() // 1_000_000,
@@ -265,10 +269,3 @@ def _boot_id() -> str | None:
         return BOOT_ID.read_text(encoding="ascii").strip() or None
     except OSError:
         return None
-
-
-def _text(value: Any) -> str | None:
-    """Older bindings give bytes where newer ones give text."""
-    if value is None:
-        return None
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -6,8 +6,9 @@ and its exceptions, which are nvidia-ml-py's own classes.
 
 from __future__ import annotations
 
+import queue
 from ctypes import Array, c_uint8
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,6 +30,10 @@ class FakeNvml:
     ready: int = 1
     unsupported: tuple[str, ...] = ()
     open_sessions: int = 0
+    uncorrected: int = 0
+    remap_failed: int = 0
+    #: Xid errors to come: the GPU's place and the number.
+    xids: queue.Queue[tuple[int, int]] = field(default_factory=queue.Queue)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(pynvml, name)
@@ -105,6 +110,48 @@ class FakeNvml:
 
     def nvmlDeviceGetTotalEnergyConsumption(self, gpu: EmulatedGpu) -> int:
         return 123_456_789
+
+    def nvmlDeviceGetPciInfo(self, gpu: EmulatedGpu) -> Any:
+        return SimpleNamespace(busId=b"00000000:3B:00.0")
+
+    def nvmlDeviceGetGspFirmwareVersion(self, gpu: EmulatedGpu) -> str:
+        return "550.90.07"
+
+    def nvmlDeviceGetInforomImageVersion(self, gpu: EmulatedGpu) -> bytes:
+        return b"G520.0202.00.05"
+
+    def nvmlDeviceGetEccMode(self, gpu: EmulatedGpu) -> list[int]:
+        return [1, 1]
+
+    def nvmlDeviceGetTotalEccErrors(self, gpu: EmulatedGpu, kind: int, counter: int) -> int:
+        assert counter == pynvml.NVML_AGGREGATE_ECC
+        return {pynvml.NVML_MEMORY_ERROR_TYPE_CORRECTED: 7}.get(kind, self.uncorrected)
+
+    def nvmlDeviceGetRemappedRows(self, gpu: EmulatedGpu) -> tuple[int, int, int, int]:
+        if "remap" in self.unsupported:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return (1, 2, 0, self.remap_failed)
+
+    def nvmlEventSetCreate(self) -> list[EmulatedGpu]:
+        return []
+
+    def nvmlDeviceRegisterEvents(
+        self, gpu: EmulatedGpu, kinds: int, events: list[EmulatedGpu]
+    ) -> None:
+        assert kinds == pynvml.nvmlEventTypeXidCriticalError
+        if "events" in self.unsupported:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        events.append(gpu)
+
+    def nvmlEventSetWait_v2(self, events: list[EmulatedGpu], timeout_ms: int) -> Any:
+        try:
+            index, xid = self.xids.get(timeout=0.01)
+        except queue.Empty:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_TIMEOUT) from None
+        return SimpleNamespace(device=events[index], eventData=xid)
+
+    def nvmlEventSetFree(self, events: list[EmulatedGpu]) -> None:
+        events.clear()
 
     def nvmlDeviceGetTemperatureV(self, gpu: EmulatedGpu, sensor: int) -> int:
         return 41

@@ -66,6 +66,15 @@ class TestKeys:
         (tmp_path / "node.key").write_text("nonsense")
         assert code() == "key_malformed"
 
+    def test_a_directory_that_others_can_write_to_is_refused(self, tmp_path: Path) -> None:
+        home = Home(tmp_path)
+        tmp_path.chmod(0o770)
+        with pytest.raises(KeysError) as caught:
+            home.state_save(State())
+        assert (caught.value.code, caught.value.exit_code) == ("home_exposed", Exit.KEYS)
+        tmp_path.chmod(0o755)
+        home.state_save(State())
+
     def test_state_survives_and_a_damaged_file_is_named(self, tmp_path: Path) -> None:
         home = Home(tmp_path / "deep" / "home")
         assert home.state_load() == State()
@@ -121,6 +130,18 @@ class TestDoctor:
         assert exit_code(found) is Exit.OK
         assert [check.mark for check in found if check.name != "registration"] == [Mark.OK] * 6
         assert "It trusts EMULATED GPUs." in found[4].text
+
+    @pytest.mark.parametrize(
+        ("options", "code"),
+        [({"uncorrected": 3}, "ecc_uncorrected"), ({"remap_failed": 1}, "row_remap_failed")],
+    )
+    def test_a_card_with_faulty_memory_is_named(
+        self, tmp_path: Path, options: dict[str, object], code: str
+    ) -> None:
+        found = examine(source=cards(**options), home=Home(tmp_path), client=None)
+        named = [check for check in found if check.name == "memory"]
+        assert [check.code for check in named] == [code]
+        assert cards().inventory()["gpus"][0]["uuid"] in named[0].text
 
     def test_a_wrong_clock_is_measured(self, tmp_path: Path, scripted: ScriptedService) -> None:
         home = Home(tmp_path)

@@ -59,6 +59,17 @@ def test_the_inventory_is_json_and_unknown_values_are_null() -> None:
     assert (card["power_mw"], card["energy_mj"], card["temperature_c"]) == (71_500, 123_456_789, 41)
     assert card["serial"] is None
     assert card["utilization_percent"] is None
+    assert (card["ecc_enabled"], card["ecc_corrected"], card["ecc_uncorrected"]) == (True, 7, 0)
+    assert (card["rows_remapped"], card["row_remap_failed"]) == (3, False)
+    assert (card["pci_bus_id"], card["gsp_version"]) == ("00000000:3B:00.0", "550.90.07")
+    assert card["power_limit_mw"] == 700_000
+    assert len(card["boot_id"]) == 36
+
+
+def test_a_card_without_row_remapping_says_null_and_not_none_failed() -> None:
+    nvml, _ = source(unsupported=("remap",))
+    card = nvml.inventory()["gpus"][0]
+    assert (card["rows_remapped"], card["row_remap_failed"]) == (None, None)
 
 
 @pytest.mark.parametrize(
