@@ -20,6 +20,10 @@ from network.models import (
     DeviceFinding,
     EnergyHour,
     EnergyReading,
+    Epoch,
+    EpochLeaf,
+    EpochLedger,
+    EpochRecord,
     IdempotencyKey,
     Node,
     NodeEvent,
@@ -230,3 +234,26 @@ class AllowListAdmin(ReadOnlyAdmin):
 @admin.register(CollateralVersion)
 class CollateralVersionAdmin(ReadOnlyAdmin):
     list_display = ["rims", "revocation"]
+
+
+@admin.register(EpochLedger)
+class EpochLedgerAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "chain_id", "first_epoch"]
+
+
+@admin.register(Epoch)
+class EpochAdmin(ReadOnlyAdmin):
+    list_display = ["number", "revision", "ends_at", "count", "total_seconds", "intent"]
+    list_select_related = ["intent"]
+    exclude = ["piece_roots"]
+
+
+@admin.register(EpochLeaf)
+class EpochLeafAdmin(ReadOnlyAdmin):
+    list_display = ["epoch", "index", "verdict_id", "tier", "status", "seconds_attested"]
+    list_select_related = ["epoch"]
+
+
+@admin.register(EpochRecord)
+class EpochRecordAdmin(ReadOnlyAdmin):
+    list_display = ["epoch", "count", "total_seconds", "posted_at", "usable_at", "voided_at"]

@@ -11,7 +11,10 @@ class NetworkConfig(AppConfig):
         # Here and not at the top: models cannot be imported before the apps are ready.
         from chain.projections import register_projector
         from network import projectors
+        from network.services.epochs_anchor import register_intent_kinds
 
         register_projector(projectors.ParametersProjector())
         register_projector(projectors.ParameterSetsProjector())
         register_projector(projectors.NodesProjector())
+        register_projector(projectors.LedgerProjector())
+        register_intent_kinds()

@@ -5,6 +5,8 @@ import logging
 from celery import shared_task
 from django.conf import settings
 
+from chain.rpc.errors import RpcError
+
 logger = logging.getLogger(__name__)
 
 #: Seconds a tick may spend on asking; well below Celery's own limit.
@@ -36,3 +38,14 @@ def collateral_tick() -> None:
         done = ocsp_fetch(due, client=client, at=now, budget_s=ASKING_S)
     if done.asked:
         logger.info("OCSP: %s of %s answered %s", done.answered, done.asked, done.reasons or "")
+
+
+@shared_task
+def epochs_tick() -> None:
+    """Cut the epochs that are over and see their roots onto the chain."""
+    from network.services.epochs_anchor import epochs_tick as tick
+
+    try:
+        tick()
+    except RpcError as error:
+        logger.warning("Anchoring: the node: %s (%s)", error.detail, error.code)

@@ -168,9 +168,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ROUTES = {
     "chain.tasks.index_*": {"queue": "index"},
     "chain.tasks.outbox_*": {"queue": "execute"},
-    "network.tasks.*": {"queue": "verify"},
     "governance.tasks.keeper_*": {"queue": "execute"},
     "governance.tasks.*": {"queue": "notify"},
+    "network.tasks.*": {"queue": "verify"},
 }
 # Seconds between ticks; `expires` drops the ticks that pile up behind a slow one.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
@@ -205,6 +205,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "governance.tasks.reconcile_tick",
         "schedule": timedelta(seconds=60),
         "options": {"queue": "notify", "expires": 50},
+    },
+    # An epoch is a day; a minute is soon enough to cut and post it.
+    "epochs": {
+        "task": "network.tasks.epochs_tick",
+        "schedule": timedelta(seconds=60),
+        "options": {"queue": "verify", "expires": 50},
     },
 }
 

@@ -28,6 +28,7 @@ from network.models.collateral import (
 )
 from network.models.devices import Device
 from network.models.energy import EnergyHour, EnergyReading
+from network.models.epochs import Epoch, EpochLeaf, EpochLedger, EpochRecord
 from network.models.nodes import (
     Node,
     NodeEvent,
@@ -65,6 +66,10 @@ __all__ = [
     "DeviceFinding",
     "EnergyHour",
     "EnergyReading",
+    "Epoch",
+    "EpochLeaf",
+    "EpochLedger",
+    "EpochRecord",
     "FindingSeverity",
     "IdempotencyKey",
     "Node",

@@ -122,6 +122,7 @@ def network_projectors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         projectors.ParametersProjector(),
         projectors.ParameterSetsProjector(),
         projectors.NodesProjector(),
+        projectors.LedgerProjector(),
     ):
         projections.register_projector(projector)
     return registry

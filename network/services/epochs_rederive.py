@@ -1,0 +1,76 @@
+"""Judge an epoch's reports again from their stored evidence, as of then, and compare."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from network.errors import NetworkError
+from network.models import Epoch, Verdict
+from network.services.epochs_check import leaf_verdicts, verdict_words
+from network.services.epochs_hash import verdict_published
+from network.services.rederivation import Rederivation, verdict_rederive
+
+
+@dataclass(frozen=True, slots=True)
+class RederiveCheck:
+    """What was found: how many verdicts were derived again, and of how many it is not stored what
+    they were made from. ``difference`` is a sentence, empty where everything agrees."""
+
+    verdicts: int
+    unknown: int
+    difference: str
+
+
+@transaction.atomic
+def epoch_rederive(epoch: Epoch) -> RederiveCheck:
+    """Derive every verdict of an epoch again; stops at the first that differs."""
+    derived = unknown = 0
+    for verdict in leaf_verdicts(epoch):
+        if not verdict.inputs:
+            unknown += 1
+            continue
+        difference = verdict_differs(verdict)
+        if difference:
+            return RederiveCheck(derived, unknown, difference)
+        derived += 1
+    return RederiveCheck(derived, unknown, "")
+
+
+def verdict_differs(verdict: Verdict) -> str:
+    """Where a verdict differs from what its stored evidence gives; empty where it agrees."""
+    body = bytes(verdict.attestation.evidence)
+    if hashlib.sha256(body).digest() != verdict.attestation.report_hash:
+        return f"The stored report of {verdict_words(verdict)} is not the one that was received."
+    try:
+        again = verdict_rederive(verdict)
+    except NetworkError as error:
+        return f"{verdict_words(verdict).capitalize()} cannot be derived again: {error.detail}"
+    if again.equal:
+        return ""
+    build = f" (made by build {again.other_build})" if again.other_build else ""
+    return f"Judged again, {verdict_words(verdict)}{build} differs at {_where(verdict, again)}."
+
+
+def _where(verdict: Verdict, again: Rederivation) -> str:
+    stored, derived = verdict_published(verdict).as_json(), again.derived.as_json()
+    return _first_difference(stored, derived, "") or "its stored hash"
+
+
+def _first_difference(stored: Any, again: Any, path: str) -> str:
+    """Where two JSON values differ first, in words; empty where they do not."""
+    if isinstance(stored, dict) and isinstance(again, dict):
+        names = sorted(stored.keys() | again.keys())
+        found = (
+            _first_difference(stored.get(name), again.get(name), f"{path}.{name}".lstrip("."))
+            for name in names
+        )
+        return next(filter(None, found), "")
+    if isinstance(stored, list) and isinstance(again, list):
+        if len(stored) != len(again):
+            return f"{path}: {len(stored)} stored, {len(again)} now"
+        pairs = zip(stored, again, strict=True)
+        found = (_first_difference(a, b, f"{path}[{at}]") for at, (a, b) in enumerate(pairs))
+        return next(filter(None, found), "")
+    return "" if stored == again else f"{path}: {stored!r} stored, {again!r} now"
