@@ -146,6 +146,24 @@ _NODES = {
     "SafeERC20FailedOperation": "The token {token} did not carry out the transfer. Check balance and approval.",
 }  # fmt: skip
 
+_CASES = {
+    "CaseAlreadyContested": "Case {caseId} has its answer already. The vote reads that one.",
+    "CaseCapReached": "The network's caps on what cases take are used up for epoch {epoch}. Collect the rest in a later one.",
+    "CaseClosed": "Case {caseId} has ended. Open a new one if there is new evidence.",
+    "CaseEvidenceUsed": "{opener} has opened a case with this evidence before. A new case needs new evidence.",
+    "CaseExpired": "Case {caseId} ran out at {closedAt} without a decision. Dismiss it, so that the bond goes back.",
+    "CaseHashInvalid": "The hash of the document is missing. Publish the document and give its hash.",
+    "CaseNodeGone": "The node finished leaving at {closedAt}, and its stake with it. No case can be opened any more.",
+    "CaseNotExpired": "Case {caseId} may still be decided until {until}. Dismiss it after that.",
+    "CaseNothingOwed": "Nothing is owed in case {caseId}: it is not decided, took nothing, or is paid.",
+    "CaseShareInvalid": "{bps} basis points are more than the {maxBps} that this decision may take. Choose less.",
+    "CaseUnauthorized": "{caller} may not do this in case {caseId}. The node's operator answers, a vote decides.",
+    "CaseUnknown": "There is no case {caseId}. Check its number.",
+    "CaseWindowClosed": "Case {caseId} could be answered until {closedAt}. Say it in the discussion of the vote.",
+    "CaseWindowOpen": "The operator may answer case {caseId} until {until}. Decide it after that.",
+    "NodeStakeLocked": "All that could be withdrawn is owed or locked by open cases, {stake} in all. Try again when they have ended.",
+}  # fmt: skip
+
 _LEDGER = {
     "LedgerEpochNotNext": "Epochs are posted in order: {next} is next, not {epoch}. Post that one first.",
     "LedgerEpochNotOver": "Epoch {epoch} lasts until {allowedAt}. Post it then.",
@@ -165,5 +183,6 @@ SENTENCES: dict[str, str] = {
     **_TOKEN,
     **_PARAMETERS,
     **_NODES,
+    **_CASES,
     **_LEDGER,
 }

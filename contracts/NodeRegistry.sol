@@ -6,12 +6,13 @@ import {ERC20Votes} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Vo
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Time} from "@openzeppelin/contracts/utils/types/Time.sol";
 import {Sentinel} from "./governance/Sentinel.sol";
 import {IGuardianSource} from "./interfaces/IGuardianSource.sol";
 import {INetworkParameters} from "./interfaces/INetworkParameters.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
+import {NodeCases} from "./nodes/NodeCases.sol";
+import {NodeStakes} from "./nodes/NodeStakes.sol";
 import {NodeSuspensions} from "./nodes/NodeSuspensions.sol";
 
 /**
@@ -19,7 +20,7 @@ import {NodeSuspensions} from "./nodes/NodeSuspensions.sol";
  * @dev Staked tokens cannot vote: the registry delegates its whole balance to the sentinel. The token is Althing's own,
  * which calls nobody on a transfer; state still changes before every transfer out.
  */
-contract NodeRegistry is NodeSuspensions, AccessControl {
+contract NodeRegistry is NodeSuspensions, NodeCases, AccessControl {
     using SafeERC20 for IERC20;
 
     bytes32 public constant ATTESTOR_ROLE = keccak256("ATTESTOR_ROLE");
@@ -28,16 +29,10 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
     bytes32 private constant MAX_PENDING_UNBONDS = keccak256("stake.max_pending_unbonds");
     bytes32 private constant MAX_GPUS_PER_NODE = keccak256("attest.max_gpus_per_node");
 
-    IERC20 private immutable _token;
-    INetworkParameters private immutable _parameters;
     IGuardianSource private immutable _governor;
 
     bytes32[] private _nodeIds;
-    mapping(bytes32 nodeId => Node) private _nodes;
-    mapping(bytes32 nodeId => Unbond[]) private _unbonds;
     mapping(address operator => mapping(bytes32 keysHash => bool)) private _keysHashUsed;
-    uint256 private _totalStake;
-    uint256 private _totalUnbonding;
 
     modifier onlyOperator(bytes32 nodeId) {
         if (_known(nodeId).operator != msg.sender) {
@@ -54,7 +49,7 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
     }
 
     /**
-     * @param timelock Administers the attestor role.
+     * @param timelock Administers the attestor role, decides cases and receives what they take.
      * @param attestor The attestation service's account, which may suspend nodes.
      */
     constructor(
@@ -63,9 +58,7 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
         IGuardianSource governor_,
         address timelock,
         address attestor
-    ) {
-        _token = IERC20(address(token_));
-        _parameters = parameters_;
+    ) NodeStakes(IERC20(address(token_)), parameters_) NodeCases(timelock) {
         _governor = governor_;
         _grantRole(DEFAULT_ADMIN_ROLE, timelock);
         _grantRole(ATTESTOR_ROLE, attestor);
@@ -95,11 +88,11 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
             gpuClass: class,
             region: region,
             keysHash: keysHash,
-            stake: stake,
+            stake: 0,
             minimumStake: _parameter(MIN_PROVIDER)
         });
         _nodeIds.push(nodeId);
-        _totalStake += stake;
+        _bond(nodeId, stake);
         emit NodeRegistered(nodeId, msg.sender, keysHash, class, gpuCount, region, metadataURI, stake);
         _token.safeTransferFrom(msg.sender, address(this), stake);
     }
@@ -130,9 +123,7 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
     /// @inheritdoc INodeRegistry
     function addStake(bytes32 nodeId, uint256 amountWei) external onlyOperator(nodeId) notExiting(nodeId) {
         _requireAmount(nodeId, amountWei);
-        uint256 stake = _nodes[nodeId].stake + amountWei;
-        _nodes[nodeId].stake = stake;
-        _totalStake += amountWei;
+        uint256 stake = _bond(nodeId, amountWei);
         emit StakeAdded(nodeId, amountWei, stake);
         _token.safeTransferFrom(msg.sender, address(this), amountWei);
     }
@@ -164,14 +155,16 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
         if (to == address(this) || to == address(0)) {
             revert NodeRecipientInvalid(to);
         }
+        bool exited = _nodes[nodeId].exited;
+        uint256 locked = _locked(nodeId);
         uint256 nextAt;
-        (amountWei, nextAt) = _takeMatured(nodeId);
-        if (amountWei == 0) {
+        (amountWei, nextAt) = _takeMatured(nodeId, _held(nodeId) - locked);
+        // A node that lost everything still has to be able to leave.
+        if (amountWei == 0 && _nodes[nodeId].exited == exited) {
+            if (nextAt != 0 && nextAt <= block.timestamp) {
+                revert NodeStakeLocked(nodeId, locked);
+            }
             revert NodeNothingToWithdraw(nodeId, nextAt);
-        }
-        _totalUnbonding -= amountWei;
-        if (_nodes[nodeId].exitRequestedAt != 0 && _unbonds[nodeId].length == 0) {
-            _nodes[nodeId].exited = true;
         }
         emit StakeWithdrawn(nodeId, to, amountWei);
         _token.safeTransfer(to, amountWei);
@@ -186,7 +179,7 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
         if (block.timestamp < node_.suspendedUntil) {
             revert NodeAlreadySuspended(nodeId, node_.suspendedUntil);
         }
-        uint48 until = _startSuspension(nodeId, node_.stake, _totalStake, _epoch());
+        uint48 until = _startSuspension(nodeId, node_.stake, _totalStake, _epoch(), _isAccused(nodeId));
         node_.suspendedUntil = until;
         emit NodeSuspended(nodeId, reason, evidenceHash, until);
     }
@@ -298,49 +291,6 @@ contract NodeRegistry is NodeSuspensions, AccessControl {
             revert NodeKeysAlreadyUsed(keysHash);
         }
         _keysHashUsed[msg.sender][keysHash] = true;
-    }
-
-    /// @dev Moves bonded stake to the node's unbonding queue.
-    function _unbond(bytes32 nodeId, uint256 amountWei) private returns (uint48 withdrawableAt) {
-        Node storage node_ = _nodes[nodeId];
-        withdrawableAt = Time.timestamp() + node_.unbondingPeriod;
-        node_.stake -= amountWei;
-        _totalStake -= amountWei;
-        _totalUnbonding += amountWei;
-        _unbonds[nodeId].push(Unbond(SafeCast.toUint208(amountWei), withdrawableAt));
-    }
-
-    /// @dev Removes the finished entries; they are in order, since a node's unbonding period never changes.
-    function _takeMatured(bytes32 nodeId) private returns (uint256 amountWei, uint256 nextAt) {
-        Unbond[] storage all = _unbonds[nodeId];
-        uint256 matured;
-        while (matured < all.length && all[matured].withdrawableAt <= block.timestamp) {
-            amountWei += all[matured].amount;
-            ++matured;
-        }
-        uint256 left = all.length - matured;
-        for (uint256 i = 0; i < left; ++i) {
-            all[i] = all[i + matured];
-        }
-        while (all.length > left) {
-            all.pop();
-        }
-        nextAt = left == 0 ? 0 : all[0].withdrawableAt;
-    }
-
-    function _known(bytes32 nodeId) private view returns (Node storage node_) {
-        node_ = _nodes[nodeId];
-        if (node_.operator == address(0)) {
-            revert NodeUnknown(nodeId);
-        }
-    }
-
-    function _epoch() private view returns (uint256) {
-        return _parameters.epochAt(Time.timestamp());
-    }
-
-    function _parameter(bytes32 key) private view returns (uint256) {
-        return uint256(_parameters.get(key));
     }
 
     function _stakePerGpu(bytes32 class) private view returns (uint256) {

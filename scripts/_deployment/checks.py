@@ -172,6 +172,7 @@ def _setting_findings(contracts: Contracts, plan: Plan) -> list[str]:
         "NodeRegistry.token": (registry.token(), token.address),
         "NodeRegistry.parameters": (registry.parameters(), parameters.address),
         "NodeRegistry.governor": (registry.governor(), governor.address),
+        "NodeRegistry.treasury (decides cases)": (registry.treasury(), timelock),
         "AttestationLedger.parameters": (ledger.parameters(), parameters.address),
         "AttestationLedger.governor": (ledger.governor(), governor.address),
     }

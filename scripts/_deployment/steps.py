@@ -27,7 +27,10 @@ ZERO_ADDRESS = "0x" + "00" * 20
 DEFINITIONS_PER_TRANSACTION = 11
 # These protect themselves by bounds, rate limits and vetoes, so a vote on them need not wait
 # longer.
-ROUTINE_FUNCTIONS = {"NetworkParameters": ("set", "withdraw", "undo")}
+ROUTINE_FUNCTIONS = {
+    "NetworkParameters": ("set", "withdraw", "undo"),
+    "NodeRegistry": ("decideCase",),
+}
 ORDER = (
     "TimelockController",
     "AlthingToken",

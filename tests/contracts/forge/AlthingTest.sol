@@ -9,6 +9,7 @@ import {IAlthingGovernor} from "../../../contracts/interfaces/IAlthingGovernor.s
 import {IAlthingToken} from "../../../contracts/interfaces/IAlthingToken.sol";
 import {IAttestationLedger} from "../../../contracts/interfaces/IAttestationLedger.sol";
 import {INetworkParameters} from "../../../contracts/interfaces/INetworkParameters.sol";
+import {INodeCases} from "../../../contracts/interfaces/INodeCases.sol";
 import {INodeRegistry} from "../../../contracts/interfaces/INodeRegistry.sol";
 import {ParameterFile} from "./ParameterFile.sol";
 import {Vm} from "./Vm.sol";
@@ -17,7 +18,7 @@ interface IToken is IERC20, IERC5805, IAlthingToken {}
 
 interface IGovernorUnderTest is IGovernor, IAlthingGovernor {}
 
-interface IRegistry is INodeRegistry, IAccessControl {}
+interface IRegistry is INodeRegistry, INodeCases, IAccessControl {}
 
 interface ILedger is IAttestationLedger, IAccessControl {}
 
