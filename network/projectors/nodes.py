@@ -22,6 +22,12 @@ EVENTS = (
     "NodeResumed",
     "ExitRequested",
     "StakeWithdrawn",
+    "CaseOpened",
+    "CaseContested",
+    "CaseDecided",
+    "CaseDismissed",
+    # Takes stake, unbonding or bonded.
+    "DebtCollected",
 )
 
 
