@@ -8,7 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
+
+
+class Cause(StrEnum):
+    """What can lead to a code.
+
+    EVIDENCE: what a node sends about its devices, judged with the manifests and statements that the
+    service holds; CLAIMS: what it says beside, unsigned by a device; ROUND: how it plays a compute
+    round; SERVICE: the service's own state, settings, files or faults, whatever the node sends.
+    """
+
+    EVIDENCE = "evidence"
+    CLAIMS = "claims"
+    ROUND = "round"
+    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,3 +233,25 @@ CODES: Final[Mapping[str, Code]] = {
         "The verifier itself failed on this device.", "Send another report; tell the operator."
     ),
 }
+
+#: By the part of a code before the dot; all others are EVIDENCE.
+CAUSE_BY_PREFIX: Final[Mapping[str, Cause]] = {
+    "challenge": Cause.ROUND,
+    "compute": Cause.ROUND,
+    "energy": Cause.CLAIMS,
+}
+#: Codes whose cause differs from that of their prefix.
+CAUSE_BY_CODE: Final[Mapping[str, Cause]] = {
+    # A token was asked for too late.
+    "evidence.stale": Cause.SERVICE,
+    # A file of somebody's, read by hand.
+    "evidence.unreadable": Cause.SERVICE,
+    # The network has not voted.
+    "policy.class_unknown": Cause.SERVICE,
+    "verifier.fault": Cause.SERVICE,
+}
+
+
+def cause(code: str) -> Cause:
+    """What can lead to ``code``."""
+    return CAUSE_BY_CODE.get(code) or CAUSE_BY_PREFIX.get(code.split(".")[0], Cause.EVIDENCE)

@@ -50,6 +50,7 @@ class EmulatorAuthority:
 
     seed: bytes
     rim_signer_valid_until: datetime = datetime(2050, 1, 1, tzinfo=UTC)
+    rim_signer_valid_from: datetime = _VALID_FROM
 
     def __post_init__(self) -> None:
         if len(self.seed) != SEED_BYTES:
@@ -103,6 +104,7 @@ class EmulatorAuthority:
             key=self.derive_key("rim signer"),
             issuer=lowest,
             is_authority=False,
+            valid_from=self.rim_signer_valid_from,
             valid_until=self.rim_signer_valid_until,
         )
         return signer, lowest, middle, root
@@ -142,10 +144,12 @@ class EmulatorAuthority:
         issuer: Issuer | None,
         is_authority: bool,
         signs_lists: bool = False,
+        valid_from: datetime = _VALID_FROM,
         valid_until: datetime = _FOREVER,
         serial_label: str | None = None,
         device_serial: str | None = None,
         extensions: tuple[x509.ExtensionType, ...] = (),
+        critical: tuple[x509.ExtensionType, ...] = (),
     ) -> Issuer:
         """Issue a certificate named ``ALTHING EMULATED <name>``; self-signed without an issuer."""
         subject = _name(name, device_serial)
@@ -156,7 +160,7 @@ class EmulatorAuthority:
             .issuer_name(issuer.certificate.subject if issuer else subject)
             .public_key(key.public_key())
             .serial_number(int.from_bytes(b"\x01" + serial, "big"))
-            .not_valid_before(_VALID_FROM)
+            .not_valid_before(valid_from)
             .not_valid_after(valid_until)
             .add_extension(
                 _key_usage(is_authority=is_authority, signs_lists=signs_lists), critical=True
@@ -164,8 +168,8 @@ class EmulatorAuthority:
         )
         if is_authority:
             builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
-        for extension in extensions:
-            builder = builder.add_extension(extension, critical=False)
+        for extension in (*extensions, *critical):
+            builder = builder.add_extension(extension, critical=extension in critical)
         certificate = builder.sign(
             issuer.key if issuer else key, hashes.SHA384(), ecdsa_deterministic=True
         )

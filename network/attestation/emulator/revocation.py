@@ -64,13 +64,15 @@ def ocsp_delegate(
 class EmulatedResponder:
     """An OCSP responder for the emulator's authorities, one delegate each.
 
-    ``revoked`` is by serial number. Like the vendor's, it says nothing about leaves: their
-    issuers are the devices themselves, so such requests are answered ``unauthorized``.
+    ``revoked`` is by serial number, ``unknown`` are serial numbers that it has never heard of.
+    Like the vendor's, it says nothing about leaves: their issuers are the devices themselves, so
+    such requests are answered ``unauthorized``.
     """
 
     authority: EmulatorAuthority
     revoked: Mapping[int, RevokedEntry] = field(default_factory=dict)
     lifetime: timedelta = ANSWER_LIFETIME
+    unknown: frozenset[int] = frozenset()
 
     def answer(self, request_der: bytes, *, now: datetime) -> bytes:
         """The DER response to a DER request, whatever its bytes are."""
@@ -94,7 +96,7 @@ class EmulatedResponder:
                 request.issuer_key_hash,
                 request.serial_number,
                 algorithm,
-                ocsp.OCSPCertStatus.GOOD if entry is None else ocsp.OCSPCertStatus.REVOKED,
+                self._status(request.serial_number),
                 now,
                 now + self.lifetime,
                 None if entry is None else entry.at,
@@ -106,6 +108,12 @@ class EmulatedResponder:
             if isinstance(extension.value, x509.OCSPNonce):
                 builder = builder.add_extension(extension.value, critical=False)
         return ocsp_sign(builder, delegate, produced_at=now, certificates=[delegate.certificate])
+
+    def _status(self, serial: int) -> ocsp.OCSPCertStatus:
+        if serial in self.unknown:
+            return ocsp.OCSPCertStatus.UNKNOWN
+        good = serial not in self.revoked
+        return ocsp.OCSPCertStatus.GOOD if good else ocsp.OCSPCertStatus.REVOKED
 
     def _issuer(self, request: ocsp.OCSPRequest) -> Issuer | None:
         """The authority that the request names, if it is one of ours."""
