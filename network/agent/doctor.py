@@ -69,7 +69,8 @@ def _gpu_checks(source: NvmlSource) -> list[Check]:
         state = source.confidential_state()
     except GpuError as error:
         return [Check("gpu", Mark.FAIL, error.detail, error.code, error.exit_code)]
-    gpus = ", ".join(f"{gpu['name']} ({gpu['uuid']})" for gpu in inventory["gpus"])
+    working = [gpu for gpu in inventory["gpus"] if "error" not in gpu]
+    gpus = ", ".join(f"{gpu['name']} ({gpu['uuid']})" for gpu in working) or "none that works"
     checks = [
         Check("driver", Mark.OK, f"NVIDIA driver {inventory['driver_version']}."),
         Check("gpu", Mark.OK, f"{len(inventory['gpus'])} found: {gpus}."),
@@ -96,7 +97,10 @@ def _health_checks(gpus: list[dict[str, Any]]) -> list[Check]:
     """What a card says of its own memory, and whether it is a slice of one."""
     checks = []
     for gpu in gpus:
-        if gpu.get("row_remap_failed"):
+        if "error" in gpu:
+            code, text = gpu["error"]["code"], gpu["error"]["detail"]
+            checks.append(Check(f"gpu {gpu['index']}", Mark.FAIL, text, code, Exit.NO_GPU))
+        elif gpu.get("row_remap_failed"):
             text = f"{gpu['uuid']} could not replace a faulty memory row; take it out of service."
             checks.append(Check("memory", Mark.NOTE, text, "row_remap_failed"))
         elif gpu.get("ecc_uncorrected"):

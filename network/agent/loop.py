@@ -29,6 +29,8 @@ STALE_CODES: Final = frozenset(
         "challenge_expired",
         "challenge_used",
         "challenge_unknown",
+        # A GPU fell out, or came back, between the question and the report.
+        "challenge_devices_differ",
     }
 )
 

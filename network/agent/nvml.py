@@ -6,6 +6,7 @@ driver. Some calls return a raw code instead of raising; those codes are checked
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +19,13 @@ from typing import Any, Final
 
 from network.agent.errors import AttestationUnavailable, GpuError
 from network.agent.health import ask_or_none, health_json, text_or_none
+from network.agent.patience import CALL_TIMEOUT_S, Value, within
 from network.agent.xid import XidWatch
 from network.attestation.evidence import DeviceEvidence
 from network.attestation.identity import device_identity
 from network.attestation.spdm import NONCE_BYTES
+
+logger = logging.getLogger(__name__)
 
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 #: NVML architecture number to the name that attestation requests use.
@@ -58,6 +62,7 @@ class NvmlSource:
     load: Callable[[], ModuleType]
     emulated: bool = False
     xid: XidWatch | None = None
+    timeout_s: float = CALL_TIMEOUT_S
 
     def inventory(self) -> dict[str, Any]:
         """Driver, confidential state and one entry per GPU with a telemetry snapshot."""
@@ -68,12 +73,48 @@ class NvmlSource:
                 "driver_version": text_or_none(nvml.nvmlSystemGetDriverVersion()),
                 "kernel": platform.release(),
                 "confidential": None if state is None else _state_json(state),
-                "gpus": [self._gpu_json(nvml, i, handle) for i, handle in _handles(nvml)],
+                "gpus": [self._gpu_json(nvml, index) for index in range(_gpu_count(nvml))],
             }
 
-    def _gpu_json(self, nvml: ModuleType, index: int, handle: Any) -> dict[str, Any]:
-        entry = _gpu_json(nvml, index, handle) | health_json(nvml, handle)
+    def _gpu_json(self, nvml: ModuleType, index: int) -> dict[str, Any]:
+        """One GPU's entry; of one that fails, its number and why."""
+
+        def ask(handle: Any) -> dict[str, Any]:
+            return _gpu_json(nvml, index, handle) | health_json(nvml, handle)
+
+        try:
+            entry = self._ask(nvml, index, ask)
+        except GpuError as error:
+            return {"index": index, "error": {"code": error.code, "detail": error.detail}}
         return entry if self.xid is None else entry | self.xid.claims(entry["uuid"])
+
+    def _ask(self, nvml: ModuleType, index: int, question: Callable[[Any], Value]) -> Value:
+        """Ask one GPU. Raises GpuError for an error of it, or where it does not answer."""
+        try:
+            return within(
+                self.timeout_s,
+                lambda: question(nvml.nvmlDeviceGetHandleByIndex(index)),
+                what=f"GPU {index}",
+            )
+        except nvml.NVMLError as error:
+            raise _gpu_error(nvml, error) from error
+
+    def _each(self, nvml: ModuleType, question: Callable[[Any], Value]) -> list[Value]:
+        """Ask all GPUs, one after the other: NVML must not be asked in parallel.
+
+        One that fails is left out, and the log says why; its failure must not take the report of
+        the others. Raises the last one's GpuError where all fail.
+        """
+        answers, fault = [], None
+        for index in range(_gpu_count(nvml)):
+            try:
+                answers.append(self._ask(nvml, index, question))
+            except GpuError as error:
+                logger.warning("GPU %d is left out: %s (%s)", index, error.detail, error.code)
+                fault = error
+        if fault is not None and not answers:
+            raise fault
+        return answers
 
     def confidential_state(self) -> ConfidentialState | None:
         """The state, or None where the driver knows no confidential computing."""
@@ -88,21 +129,21 @@ class NvmlSource:
         """
         with self._session() as nvml:
             _attestation_check(nvml)
-            found = [device_identity(_chain(nvml, handle)) for _, handle in _handles(nvml)]
+            found = self._each(nvml, lambda handle: device_identity(_chain(nvml, handle)))
         return [identity for identity in found if identity is not None]
 
     def evidence(self, nonce: bytes) -> Sequence[DeviceEvidence]:
-        """Reports of all GPUs, one after the other: NVML must not be asked in parallel.
+        """Reports of all GPUs that give one.
 
         Raises:
-            GpuError: no library, no driver, or a GPU that fails.
+            GpuError: no library, no driver, or no GPU that gives one.
             AttestationUnavailable: ``cc_off`` or ``cc_unsupported``.
         """
         if len(nonce) != NONCE_BYTES:
             raise ValueError(f"the nonce must have {NONCE_BYTES} bytes")
         with self._session() as nvml:
             _attestation_check(nvml)
-            return [_device_evidence(nvml, handle, nonce) for _, handle in _handles(nvml)]
+            return self._each(nvml, lambda handle: _device_evidence(nvml, handle, nonce))
 
     @contextmanager
     def _session(self) -> Iterator[ModuleType]:
@@ -157,12 +198,11 @@ def _gpu_error(nvml: ModuleType, error: Any) -> GpuError:
     return GpuError(code, detail, {"nvml": error.value})
 
 
-def _handles(nvml: ModuleType) -> Iterator[tuple[int, Any]]:
-    count = nvml.nvmlDeviceGetCount()
+def _gpu_count(nvml: ModuleType) -> int:
+    count = int(nvml.nvmlDeviceGetCount())
     if count == 0:
         raise GpuError("no_gpu", "The NVIDIA driver runs but sees no GPU.")
-    for index in range(count):
-        yield index, nvml.nvmlDeviceGetHandleByIndex(index)
+    return count
 
 
 def _confidential_state(nvml: ModuleType) -> ConfidentialState | None:

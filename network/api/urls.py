@@ -11,6 +11,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.views import APIView
 
 from network.api.views.attestation import AttestationView, ChallengeView
+from network.api.views.claims import NodeClaimsView
 from network.api.views.energy import NodeEnergyView
 from network.api.views.nodes import (
     NodeDetailView,
@@ -52,6 +53,7 @@ urlpatterns: list[URLPattern] = [
     path("nodes/", NodeListView.as_view(), name="api-node-list"),
     path("nodes/<str:node_id>/", NodeDetailView.as_view(), name="api-node-detail"),
     path("nodes/<str:node_id>/verdicts/", NodeVerdictsView.as_view(), name="api-node-verdicts"),
+    path("nodes/<str:node_id>/claims/", NodeClaimsView.as_view(), name="api-node-claims"),
     path("nodes/<str:node_id>/energy/", NodeEnergyView.as_view(), name="api-node-energy"),
     *_write("nodes/<str:node_id>/keys", NodeKeysView, "api-node-keys"),
     *_write("nodes/<str:node_id>/key-challenges", NodeKeyChallengeView, "api-key-challenge"),

@@ -16,6 +16,7 @@ from chain.formatting import percent_text
 from chain.paging import keyset_page
 from network.errors import PolicyUnavailable
 from network.models import Node, Verdict
+from network.selectors.claims import gpu_claims, node_claims
 from network.selectors.nodes import (
     FailureReason,
     NetworkSummary,
@@ -168,8 +169,11 @@ def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
     )
     verdict = latest_verdict(node)
     policy = _policy_or_none()
+    claims = node_claims(node)
     context = {
         "node": node,
+        "claims": claims,
+        "gpu_claims": [] if claims is None else gpu_claims(claims),
         "policy": policy,
         "standing": None if policy is None else node_standing(node, policy=policy),
         "verdict": verdict,

@@ -7,6 +7,7 @@ and its exceptions, which are nvidia-ml-py's own classes.
 from __future__ import annotations
 
 import queue
+import threading
 from ctypes import Array, c_uint8
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -32,6 +33,10 @@ class FakeNvml:
     open_sessions: int = 0
     uncorrected: int = 0
     remap_failed: int = 0
+    #: Places of GPUs that fell off the bus, and of those that never answer until released.
+    lost: frozenset[int] = frozenset()
+    hanging: frozenset[int] = frozenset()
+    released: threading.Event = field(default_factory=threading.Event)
     #: Xid errors to come: the GPU's place and the number.
     xids: queue.Queue[tuple[int, int]] = field(default_factory=queue.Queue)
 
@@ -53,6 +58,10 @@ class FakeNvml:
         return len(self.gpus)
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> EmulatedGpu:
+        if index in self.hanging:
+            self.released.wait(60)
+        if index in self.lost:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
         return self.gpus[index]
 
     def nvmlSystemGetConfComputeCapabilities(self) -> Any:

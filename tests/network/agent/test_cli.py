@@ -143,6 +143,11 @@ class TestDoctor:
         assert [check.code for check in named] == [code]
         assert cards().inventory()["gpus"][0]["uuid"] in named[0].text
 
+    def test_a_lost_gpu_is_a_failure_of_its_own(self, tmp_path: Path) -> None:
+        found = examine(source=cards(lost=frozenset({0})), home=Home(tmp_path), client=None)
+        assert ("gpu 0", "nvml_error", Mark.FAIL) in [(c.name, c.code, c.mark) for c in found]
+        assert exit_code(found) is Exit.NO_GPU
+
     def test_a_wrong_clock_is_measured(self, tmp_path: Path, scripted: ScriptedService) -> None:
         home = Home(tmp_path)
         home.key_create()

@@ -72,6 +72,36 @@ def test_a_card_without_row_remapping_says_null_and_not_none_failed() -> None:
     assert (card["rows_remapped"], card["row_remap_failed"]) == (None, None)
 
 
+def test_a_lost_gpu_does_not_take_the_others_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    nvml, fake = source(lost=frozenset({0}))
+    assert [device.claimed_uuid for device in nvml.evidence(NONCE)] == [CARDS[1].uuid]
+    assert len(nvml.identities()) == 1
+    lost, whole = nvml.inventory()["gpus"]
+    assert (lost["index"], lost["error"]["code"]) == (0, "nvml_error")
+    assert whole["uuid"] == CARDS[1].uuid
+    assert "GPU 0 is left out" in caplog.text
+    assert fake.open_sessions == 0
+
+
+def test_a_gpu_that_hangs_the_driver_is_left_behind() -> None:
+    fake = FakeNvml(CARDS, hanging=frozenset({1}))
+    nvml = NvmlSource(lambda: fake, timeout_s=0.2)  # type: ignore[arg-type, return-value]
+    assert [device.claimed_uuid for device in nvml.evidence(NONCE)] == [CARDS[0].uuid]
+    assert nvml.inventory()["gpus"][1]["error"]["code"] == "nvml_timeout"
+    fake.released.set()
+
+
+def test_where_every_gpu_fails_there_is_no_report() -> None:
+    nvml, fake = source(lost=frozenset({0, 1}))
+    with pytest.raises(GpuError) as caught:
+        nvml.evidence(NONCE)
+    assert (caught.value.code, caught.value.data) == (
+        "nvml_error",
+        {"nvml": pynvml.NVML_ERROR_GPU_IS_LOST},
+    )
+    assert fake.open_sessions == 0
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [({"cc_feature": 0}, "cc_off"), ({"unsupported": ("cc",)}, "cc_unsupported")],
