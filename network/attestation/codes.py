@@ -42,6 +42,9 @@ _AGENT: Final = "Update the agent and send the evidence as it collects it."
 _SAVED_FILE: Final = "Check the path, and that the file is what the agent saved."
 _SIGNED_AGAIN: Final = "Ask the GPU for a new report; update its firmware if it stays so."
 
+_ON_THE_LIST: Final = "Install a version that is on the network's list."
+_LIST_ABSENT: Final = "None for you: the service has to take in the list and the manifest."
+
 CODES: Final[Mapping[str, Code]] = {
     "chain.algorithm": Code("A certificate has no P-384 key.", _OTHER_CHAIN),
     "chain.count": Code("The chain has too few or too many certificates.", _OTHER_CHAIN),
@@ -99,6 +102,12 @@ CODES: Final[Mapping[str, Code]] = {
         "The leaf names another issuer's key than the chain holds.", _OTHER_CHAIN
     ),
     "dice.malformed": Code("The leaf's firmware identity cannot be read.", _OTHER_CHAIN),
+    "driver.not_allowed": Code(
+        "The driver is genuine, and not on the list that the network voted for.", _ON_THE_LIST
+    ),
+    "driver.not_evaluated": Code(
+        "Whether the driver is on the network's list cannot be said.", _LIST_ABSENT
+    ),
     "energy.claim_refused": Code(
         "A GPU's energy claim is no measurement, so it is not counted.",
         "Send the values as NVML gives them, sampled after the challenge.",
@@ -214,6 +223,12 @@ CODES: Final[Mapping[str, Code]] = {
     "rim.index_conflict": Code("Two values are claimed for one measurement.", _OTHER_MANIFEST),
     "rim.keyinfo": Code("The manifest's certificates cannot be read.", _OTHER_MANIFEST),
     "rim.malformed": Code("The manifest is not in the vendor's form.", _OTHER_MANIFEST),
+    "rim.not_allowed": Code(
+        "The manifest is genuine, and not on the list that the network voted for.", _ON_THE_LIST
+    ),
+    "rim.not_evaluated": Code(
+        "Whether the manifest is on the network's list cannot be said.", _LIST_ABSENT
+    ),
     "rim.not_found": Code(
         "There is no manifest for this driver or VBIOS; the finding says why.",
         "Use a driver and VBIOS that the service has manifests for, or tell its operator.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from .allow_lists import NO_LISTS, AllowLists, allow_list_findings
 from .appraisal import (
     Coverage,
     DeviceAppraisal,
@@ -69,6 +70,7 @@ class DeviceAppraiser:
     unattested: Tier
     #: None where nobody looks revocation up; an empty collection says that nothing was found.
     revocation: RevocationMaterial | None = None
+    allow_lists: AllowLists = NO_LISTS
 
     def appraise(self, index: int, evidence: DeviceEvidence) -> DeviceAppraisal:
         """Judge one device. All failed checks are reported, not only the first."""
@@ -235,6 +237,7 @@ class DeviceAppraiser:
         floors = {source: rim.svn_floors for source, rim in rims.items() if rim.svn_floors}
         work.findings += svn_conflicts(floors)
         work.findings += svn_findings(floors, work.opaque)
+        work.findings += allow_list_findings(self.allow_lists, rims)
         work.compared = comparison.golden - len(comparison.waived)
         work.matched = len(comparison.matched)
 

@@ -87,7 +87,7 @@ def _executables(device: DeviceAppraisal) -> int:
         return Ar4si.CONTRAINDICATED if enforced else Ar4si.EXECUTABLES_UNRECOGNIZED
     if device.failed("rim.expired"):
         return Ar4si.WARNING
-    if device.failed("rim.") or device.measurements_compared == 0:
+    if device.failed("rim.", "driver.") or device.measurements_compared == 0:
         return Ar4si.EXECUTABLES_UNRECOGNIZED
     return Ar4si.AFFIRMING
 

@@ -112,7 +112,7 @@ class _Device:
         self._tell("The signature", ("sig.",), no_report or no_chain, self._signature_words)
         self._tell("The challenge", ("nonce.",), no_report or self._no_nonce(), self._nonce_words)
         self._tell("Revocation", ("revocation.",), no_chain, self._revocation_words)
-        self._tell("The manifests", ("rim.",), unread, self._manifest_words)
+        self._tell("The manifests", ("rim.", "driver."), unread, self._manifest_words)
         self._tell("The measurements", ("meas.",), unread or self._no_golden(), self._golden_words)
         self._rest()
         return self.told

@@ -46,6 +46,7 @@ SWITCH_BY_PREFIX: Final[Mapping[str, str]] = {
     "fwid": "chain",
     "revocation": "revocation",
     "rim": "rim",
+    "driver": "rim",
     "meas": "measurements",
     "energy": "energy",
 }

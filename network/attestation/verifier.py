@@ -14,6 +14,7 @@ from datetime import datetime
 
 from network.energy.counters import IMPLAUSIBLE
 
+from .allow_lists import NO_LISTS, AllowLists
 from .appraisal import Appraisal, DeviceAppraisal, Status, status_of, with_findings
 from .caches import Caches
 from .chain_revocation import RevocationMaterial
@@ -39,11 +40,13 @@ def verify_evidence(
     caches: Caches | None = None,
     revocation: RevocationMaterial | None = None,
     facts: NodeFacts | None = None,
+    allow_lists: AllowLists = NO_LISTS,
 ) -> Appraisal:
     """Appraise one node's evidence as of ``now`` (timezone-aware).
 
     Without ``revocation`` nobody looks it up, and a finding says so. ``facts`` are what the service
     knows beyond the evidence; without them the node is judged as if it were alone.
+    ``allow_lists`` are those that the network has voted for.
     Never raises for anything that a node can send. The caller has already checked the request's
     signature and consumed the challenge.
     """
@@ -59,6 +62,7 @@ def verify_evidence(
         gpu_class=evidence.gpu_class,
         unattested=_unattested_tier(evidence),
         revocation=revocation,
+        allow_lists=allow_lists,
     )
     devices = []
     for index, device in _bounded(evidence, policy):

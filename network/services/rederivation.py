@@ -19,10 +19,12 @@ from network.attestation import (
     devices_from_json,
     verify_evidence,
 )
+from network.attestation.allow_lists import AllowList, AllowLists
 from network.attestation.trust import TrustAnchor
 from network.epochs.digest import PublishedVerdict
 from network.errors import NotFound, Refused
 from network.models import Crl, OcspResponse, Verdict
+from network.services.collateral_lists import lists_in_force
 from network.services.collateral_store import (
     StoredStatement,
     revocation_material,
@@ -116,6 +118,7 @@ def _appraise(verdict: Verdict, inputs: Mapping[str, Any]) -> tuple[Appraisal, d
         caches=CACHES,
         facts=NodeFacts.from_json(inputs["facts"]),
         revocation=revocation_material(statements),
+        allow_lists=_lists(verdict.policy["values"], inputs["allow_lists"]),
     )
     return appraisal, {"revocation": [statement.as_json() for statement in statements]}
 
@@ -135,6 +138,20 @@ def _trust(recorded: list[dict[str, Any]]) -> TrustAnchors:
         anchor = (known.device if kind == "device" else known.rim).get(spki)
         pinned[kind][spki] = anchor or TrustAnchor("recorded", spki, emulated=item["emulated"])
     return TrustAnchors(pinned["device"], pinned["rim"])
+
+
+def _lists(values: Mapping[str, str], recorded: Mapping[str, str]) -> AllowLists:
+    """The allow-lists of the policy as they were at hand then."""
+
+    def as_then(kind: str, now: AllowList | None) -> AllowList | None:
+        if now is None or kind not in recorded:
+            return None if now is None else AllowList(now.root, None)
+        if now.digests is None:
+            raise _missing(f"{kind} allow-list", now.root)
+        return now
+
+    now = lists_in_force(values)
+    return AllowLists(as_then("rim", now.rims), as_then("driver", now.drivers))
 
 
 def _rim(rim_id: str, sha256: str) -> bytes:

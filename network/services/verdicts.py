@@ -21,6 +21,7 @@ from network.attestation import (
     ear_claims,
     verify_evidence,
 )
+from network.attestation.allow_lists import AllowLists
 from network.attestation.appraisal import DeviceAppraisal
 from network.attestation.evidence import DeviceKind
 from network.attestation.inventory import inventory_gpu_count
@@ -36,6 +37,7 @@ from network.models import (
 from network.selectors.policy import PolicySnapshot
 from network.services.collateral_certificates import device_chains_note
 from network.services.collateral_inputs import verdict_inputs
+from network.services.collateral_lists import lists_in_force
 from network.services.collateral_store import collateral_at
 from network.services.devices import judged_with_devices
 from network.services.epochs_hash import verdict_insert
@@ -66,8 +68,10 @@ def verdict_create(
     """
     judged_by = policy.appraisal_policy()
 
+    lists = lists_in_force(policy.values)
+
     def judge(known: NodeFacts) -> tuple[Appraisal, dict[str, Any]]:
-        return _appraise(node, attestation, devices, inventory_gpus, known, judged_by)
+        return _appraise(node, attestation, devices, inventory_gpus, known, judged_by, lists)
 
     if rejudge_of is not None:
         appraisal, inputs = judge(facts)
@@ -112,6 +116,7 @@ def _appraise(
     inventory_gpus: int,
     facts: NodeFacts,
     judged_by: Policy,
+    lists: AllowLists,
 ) -> tuple[Appraisal, dict[str, Any]]:
     """The outcome, and what it was made from."""
     trust = trust_anchors()
@@ -133,6 +138,7 @@ def _appraise(
         caches=CACHES,
         facts=facts,
         revocation=collateral.revocation,
+        allow_lists=lists,
     )
     inputs = verdict_inputs(
         node=node,
@@ -141,6 +147,7 @@ def _appraise(
         trust=trust,
         build=VERIFIER_BUILD,
         facts=facts.as_json(),
+        lists=lists,
     )
     return appraisal, inputs
 

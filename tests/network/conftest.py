@@ -27,6 +27,7 @@ from network.registration import keys_hash
 from network.selectors.policy import policy_cache_clear
 from network.services.collateral_certificates import certificates_forget
 from network.services.collateral_directories import manifests_import
+from network.services.collateral_lists import lists_forget
 from network.services.collateral_store import collateral_forget
 from tests.network.nodes import TestNode
 
@@ -141,6 +142,7 @@ def world(
     policy_cache_clear()
     certificates_forget()
     collateral_forget()
+    lists_forget()
     rpc_client()
     return World(rpc, web3_accounts)
 
