@@ -5,7 +5,8 @@ DMTF DSP0274 (SPDM 1.1), TCG DICE, ISO 19770-2 (SWID), W3C XMLDSig and IETF RATS
 """
 
 from .appraisal import Appraisal, DeviceAppraisal, Status
-from .caches import BoundedCache, Caches
+from .bounded import BoundedCache
+from .caches import Caches
 from .ear import EAR_PROFILE, EvidenceStale, ear_claims, trust_vector
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence, EvidenceFormatError, NodeEvidence, devices_from_json

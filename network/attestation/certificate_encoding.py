@@ -3,21 +3,44 @@ And certificates that decode, but that the library reads with no more than a war
 
 A reader that forgives odd white space, stray text or spare bits would take two byte strings for
 one chain. Nothing genuine needs that: PEM is compared with its own re-encoding (RFC 7468, 64
-characters a line), DER outside the signed part with the only form it has here (RFC 5280 4.1).
+characters a line), so is DER, and DER outside the signed part with the only form it has here (RFC
+5280 4.1). What is exact is sliced afterwards instead of being encoded again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import binascii
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+#: Everything that the library raises for a certificate it cannot read. Its warnings are among them
+#: for a process that makes warnings errors; :func:`check_contents` refuses the same without.
+CERTIFICATE_ERRORS: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+    UserWarning,
+)
+
+_PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----\n"
+_PEM_END: Final = b"-----END CERTIFICATE-----\n"
+_PEM_LINE_BYTES: Final = 48
 #: The AlgorithmIdentifier ecdsa-with-SHA384, which has no parameters (RFC 5758 3.2).
 _ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
-_SEQUENCE, _BIT_STRING = 0x30, 0x03
+_BIT_STRING, _VERSION = 0x03, 0xA0
+#: What comes before the two coordinates of a P-384 key: its only usual SubjectPublicKeyInfo.
+_P384_SPKI: Final = bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")
+_P384_SPKI_BYTES: Final = len(_P384_SPKI) + 2 * 48
 #: The common extensions in which there is no name, told apart first because it is cheap.
 _NAMELESS: Final = {
     x509.BasicConstraints,
@@ -33,46 +56,121 @@ _NAME_LENGTHS: Final = {
 }
 
 
-def certificates_from_pem(pem: bytes) -> tuple[x509.Certificate, ...]:
-    """The certificates of a PEM text. The last newline may be missing and NULs may follow, as in
-    NVML's buffer; ValueError for any other difference, or what the library itself raises."""
-    certificates = tuple(x509.load_pem_x509_certificates(pem))
-    exact = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
-    if pem.rstrip(b"\0") not in (exact, exact[:-1]):
-        raise ValueError("the PEM text is not written in the one accepted form")
-    return certificates
+@dataclass(frozen=True, slots=True, eq=False)
+class ExactCertificate:
+    """A certificate that is encoded in one way only, and slices of its DER (RFC 5280 4.1).
+
+    ``outside_exact`` is False where what the issuer did not sign (the second algorithm identifier,
+    the count of unused bits) is not what it must be around an ecdsa-with-SHA384 signature.
+    """
+
+    certificate: x509.Certificate
+    der: bytes
+    signed: bytes
+    issuer: bytes
+    subject: bytes
+    key_field: bytes
+    outside_exact: bool
+
+    @property
+    def spki(self) -> bytes:
+        """The key's SubjectPublicKeyInfo (DER) as the library encodes it.
+
+        An uncompressed point under the usual identifiers is that already: coordinates have one
+        form, and the library takes them only below the prime.
+        """
+        field = self.key_field
+        if len(field) == _P384_SPKI_BYTES and field.startswith(_P384_SPKI):
+            return field
+        key = self.certificate.public_key()
+        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    @property
+    def spki_sha256(self) -> str:
+        """SHA-256 of :attr:`spki`, lowercase hex."""
+        return hashlib.sha256(self.spki).hexdigest()
 
 
-def certificate_from_der(der: bytes) -> x509.Certificate:
-    """The certificate of exactly these bytes; ValueError if it would be encoded in others."""
+def certificates_from_pem(pem: bytes) -> tuple[bytes, ...]:
+    """The DER of each certificate of a PEM text. The last newline may be missing and NULs may
+    follow, as in NVML's buffer; ValueError for any other difference."""
+    text = pem.rstrip(b"\0")
+    *blocks, rest = (text if text.endswith(b"\n") else text + b"\n").split(_PEM_END)
+    if rest:
+        raise ValueError("something follows the last certificate")
+    ders = []
+    for block in blocks:
+        body = block[len(_PEM_BEGIN) :]
+        der = binascii.a2b_base64(body)
+        if block[: len(_PEM_BEGIN)] != _PEM_BEGIN or _pem_body(der) != body:
+            raise ValueError("the PEM text is not written in the one accepted form")
+        ders.append(der)
+    return tuple(ders)
+
+
+def _pem_body(der: bytes) -> bytes:
+    return b"".join(
+        binascii.b2a_base64(der[start : start + _PEM_LINE_BYTES])
+        for start in range(0, len(der), _PEM_LINE_BYTES)
+    )
+
+
+def certificate_from_der(der: bytes) -> ExactCertificate:
+    """The certificate of exactly these bytes; ValueError if it would be encoded in others, or what
+    the library itself raises."""
     certificate = x509.load_der_x509_certificate(der)
     if certificate.public_bytes(Encoding.DER) != der:
         raise ValueError("the certificate is not in DER")
-    return certificate
-
-
-def outside_is_exact(certificate: x509.Certificate) -> bool:
-    """True when all that the issuer did not sign (lengths, the second algorithm identifier, the
-    count of unused bits) is what it must be around this signed part and this signature."""
-    body = (
-        certificate.tbs_certificate_bytes
-        + _ECDSA_SHA384
-        + _element(_BIT_STRING, b"\0" + certificate.signature)
+    # From here on the bytes are known to be a certificate: its parts are where they must be.
+    signed_start, _ = _element(der, 0)
+    position, signed_end = _element(der, signed_start)
+    if der[position] == _VERSION:
+        position = _element(der, position)[1]
+    # The serial number, the first algorithm identifier; then issuer, validity, subject, key.
+    position = _element(der, _element(der, position)[1])[1]
+    issuer_end = _element(der, position)[1]
+    subject_start = _element(der, issuer_end)[1]
+    subject_end = _element(der, subject_start)[1]
+    return ExactCertificate(
+        certificate=certificate,
+        der=der,
+        signed=der[signed_start:signed_end],
+        issuer=der[position:issuer_end],
+        subject=der[subject_start:subject_end],
+        key_field=der[subject_end : _element(der, subject_end)[1]],
+        outside_exact=_outside_is_exact(der, signed_end),
     )
-    return certificate.public_bytes(Encoding.DER) == _element(_SEQUENCE, body)
 
 
-def check_contents(certificate: x509.Certificate) -> None:
+def _element(der: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the DER element at ``at`` begins, and where it ends."""
+    length, start = der[at + 1], at + 2
+    if length >= 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(der[at + 2 : start], "big")
+    return start, start + length
+
+
+def _outside_is_exact(der: bytes, signed_end: int) -> bool:
+    bits = signed_end + len(_ECDSA_SHA384)
+    if der[signed_end:bits] != _ECDSA_SHA384 or der[bits] != _BIT_STRING:
+        return False
+    return der[_element(der, bits)[0]] == 0
+
+
+def check_contents(exact: ExactCertificate, subjects: Collection[bytes]) -> None:
     """Read every lazily decoded part once, so that nothing later can raise, and refuse what the
     library would only warn of: whether it refuses must not depend on a filter of warnings.
 
-    ValueError, or what the library itself raises.
+    ``subjects`` are the subjects (DER) of all certificates that are checked together: an issuer
+    that is among them is not looked at twice. ValueError, or what the library itself raises.
     """
+    certificate = exact.certificate
     _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     _ = certificate.public_key()
     if certificate.serial_number <= 0:
         raise ValueError("the serial number is not positive")
-    for attribute in _name_attributes(certificate):
+    for attribute in _name_attributes(certificate, with_issuer=exact.issuer not in subjects):
         value = attribute.value
         # In bytes, as the library counts: never more lenient than its warning.
         length = len(value if isinstance(value, bytes) else value.encode("utf-8"))
@@ -87,11 +185,12 @@ def check_contents(certificate: x509.Certificate) -> None:
 
 
 def _name_attributes(
-    certificate: x509.Certificate,
+    certificate: x509.Certificate, *, with_issuer: bool
 ) -> Iterator[x509.NameAttribute[str | bytes]]:
     """Of the subject, of the issuer, and of every name that an extension holds."""
     yield from certificate.subject
-    yield from certificate.issuer
+    if with_issuer:
+        yield from certificate.issuer
     for extension in certificate.extensions:
         if type(extension.value) in _NAMELESS:
             continue
@@ -125,11 +224,3 @@ def _policy_texts(policies: x509.CertificatePolicies) -> Iterator[str]:
                 reference = qualifier.notice_reference
                 yield qualifier.explicit_text or ""
                 yield (reference.organization if reference else None) or ""
-
-
-def _element(tag: int, content: bytes) -> bytes:
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + content

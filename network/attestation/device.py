@@ -98,7 +98,8 @@ class DeviceAppraiser:
         pem = evidence.certificate_chain
         try:
             chain = self.caches.chains.get_or_compute(
-                hashlib.sha256(pem).digest(), lambda: load_device_chain(pem)
+                hashlib.sha256(pem).digest(),
+                lambda: load_device_chain(pem, authorities=self.caches.authorities),
             )
         except EvidenceError as error:
             work.findings.append(error.finding())

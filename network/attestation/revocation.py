@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import SignatureAlgorithmOID
 
-from .certificates import CERTIFICATE_ERRORS
+from .certificate_encoding import CERTIFICATE_ERRORS
 from .errors import EvidenceError
 
 #: Everything that the library raises for a document that it cannot read fully.

@@ -15,10 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from cryptography import x509
 from lxml import etree
 
-from .certificates import (
+from .certificate_encoding import ExactCertificate
+from .errors import EvidenceError, Finding
+from .links import (
     ChainError,
     check_certificates,
     leaf_usage_findings,
@@ -26,7 +27,6 @@ from .certificates import (
     submitted_root,
     validity,
 )
-from .errors import EvidenceError, Finding
 from .trust import SubmittedRoot, TrustAnchor
 from .xmldsig import XmlSignatureError, verify_enveloped
 
@@ -230,7 +230,7 @@ def rim_findings(
     return findings
 
 
-def _check_links(certificates: tuple[x509.Certificate, ...]) -> None:
+def _check_links(certificates: tuple[ExactCertificate, ...]) -> None:
     try:
         check_certificates(certificates)
     except ChainError as error:

@@ -17,12 +17,10 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
-from .certificate_encoding import certificate_from_der
-from .certificates import CERTIFICATE_ERRORS
+from .certificate_encoding import CERTIFICATE_ERRORS, ExactCertificate, certificate_from_der
 from .errors import EvidenceError
 from .signatures import raw_signature_verify
 
@@ -32,6 +30,7 @@ ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#sha384"
 ECDSA_SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"
 XML_WHITE_SPACE: Final = " \t\r\n"
+_WHITE_SPACE_BYTES: Final = XML_WHITE_SPACE.encode()
 MAX_CERTIFICATES: Final = 8
 _HAS_XML_ATTRIBUTE: Final = etree.XPath("boolean(//@xml:*)")
 
@@ -45,7 +44,7 @@ class SignedDocument:
     """The verified tree without its signature, and the signer's certificates, leaf first."""
 
     root: etree._Element
-    certificates: tuple[x509.Certificate, ...]
+    certificates: tuple[ExactCertificate, ...]
 
 
 def verify_enveloped(xml: bytes) -> SignedDocument:
@@ -65,7 +64,7 @@ def verify_enveloped(xml: bytes) -> SignedDocument:
     content = _canonical(root)
     if not hmac.compare_digest(hashlib.sha384(content).digest(), expected_digest):
         raise XmlSignatureError("rim.digest", "The manifest was changed after it was signed.")
-    key = certificates[0].public_key()
+    key = certificates[0].certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
         raise XmlSignatureError("rim.signature", "The manifest's signer has no P-384 key.")
     if not raw_signature_verify(key, _base64(value.text), signed_info_bytes):
@@ -167,7 +166,7 @@ def _check_profile(signed_info: etree._Element) -> bytes:
     return _base64(parts[2].text)
 
 
-def _certificates(key_info: etree._Element) -> tuple[x509.Certificate, ...]:
+def _certificates(key_info: etree._Element) -> tuple[ExactCertificate, ...]:
     """KeyInfo must be exactly one X509Data of certificates: no bare key may slip in."""
     if [child.tag for child in key_info] != [f"{DS}X509Data"]:
         raise XmlSignatureError("rim.keyinfo", "KeyInfo holds something else than X509Data.")
@@ -179,19 +178,19 @@ def _certificates(key_info: etree._Element) -> tuple[x509.Certificate, ...]:
     try:
         certificates = tuple(certificate_from_der(_base64(element.text)) for element in elements)
         # Read here because it is used before the caller looks at the chain.
-        certificates[0].public_key()
+        certificates[0].certificate.public_key()
     except CERTIFICATE_ERRORS as error:
         raise XmlSignatureError("rim.keyinfo", "A certificate cannot be read.") from error
     return certificates
 
 
 def _base64(text: str | None) -> bytes:
-    compact = (text or "").translate(dict.fromkeys(map(ord, XML_WHITE_SPACE)))
     try:
+        compact = (text or "").encode("ascii").translate(None, _WHITE_SPACE_BYTES)
         value = base64.b64decode(compact, validate=True)
     except (binascii.Error, ValueError) as error:
         raise XmlSignatureError("rim.malformed", "A base64 value cannot be read.") from error
-    if base64.b64encode(value).decode("ascii") != compact:
+    if base64.b64encode(value) != compact:
         # The last character can hold bits that belong to no byte.
         raise XmlSignatureError("rim.malformed", "A base64 value has bits left over.")
     return value

@@ -14,7 +14,7 @@ from django.db.models import F, Q
 
 from chain import conf
 from chain.models import Block, Cursor
-from network.attestation.caches import BoundedCache
+from network.attestation import BoundedCache
 from network.attestation.policy import DEFAULTS, Policy
 from network.errors import PolicyUnavailable
 from network.models import Parameter, ParameterChange, ParameterKind, ParameterTightening

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from network.attestation.certificates import ChainError, chain_findings, load_device_chain
+from network.attestation.certificates import chain_findings, load_device_chain
 from network.attestation.dice import (
     DICE_FWID_OID,
     DICE_TCB_INFO_OID,
@@ -22,6 +22,7 @@ from network.attestation.dice import (
     parse_dice,
 )
 from network.attestation.emulator.encoding import der
+from network.attestation.links import ChainError
 from network.attestation.trust import TrustAnchor, spki_sha256
 
 from .samples import NOW

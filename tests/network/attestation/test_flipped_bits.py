@@ -25,7 +25,8 @@ from network.attestation import (
     TrustAnchors,
     verify_evidence,
 )
-from network.attestation.certificates import ChainError, chain_findings, load_device_chain
+from network.attestation.certificates import chain_findings, load_device_chain
+from network.attestation.links import ChainError
 from network.attestation.rim import RimError, load_rim, rim_findings
 
 from .encodings import flipped

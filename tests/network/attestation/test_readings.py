@@ -21,7 +21,7 @@ from network.attestation import (
     Status,
     Tier,
 )
-from network.attestation.certificates import ChainError, load_device_chain
+from network.attestation.certificates import load_device_chain
 from network.attestation.dice import (
     DICE_FWID_OID,
     DICE_TCB_INFO_OID,
@@ -31,6 +31,7 @@ from network.attestation.dice import (
 )
 from network.attestation.emulator import driver_manifest, manifests_write
 from network.attestation.emulator.encoding import der
+from network.attestation.links import ChainError
 from network.attestation.opaque import OpaqueField
 
 from .encodings import pem_of
