@@ -8,13 +8,14 @@ verdict is never cached.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Final
 
 from .bounded import BoundedCache
-from .certificates import DeviceChain
+from .certificates import DeviceChain, load_device_chain
 from .links import Authorities
-from .rim import Rim
+from .rim import Rim, load_rim
 
 #: Entries of about 20 KiB: a fleet of some thousand GPUs stays warm in 80 MiB.
 DEFAULT_CHAIN_ENTRIES: Final = 4096
@@ -31,3 +32,14 @@ class Caches:
     )
     authorities: Authorities = field(default_factory=Authorities)
     rims: BoundedCache[Rim] = field(default_factory=lambda: BoundedCache(DEFAULT_RIM_ENTRIES))
+
+    def chain(self, pem: bytes) -> DeviceChain:
+        """Read a PEM chain, or remember it. Raises ChainError for one that cannot be read."""
+        return self.chains.get_or_compute(
+            hashlib.sha256(pem).digest(),
+            lambda: load_device_chain(pem, authorities=self.authorities),
+        )
+
+    def rim(self, xml: bytes) -> Rim:
+        """Read and verify a manifest, or remember it. Raises RimError."""
+        return self.rims.get_or_compute(xml, lambda: load_rim(xml, authorities=self.authorities))

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -41,13 +42,6 @@ _BIT_STRING, _VERSION = 0x03, 0xA0
 #: What comes before the two coordinates of a P-384 key: its only usual SubjectPublicKeyInfo.
 _P384_SPKI: Final = bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")
 _P384_SPKI_BYTES: Final = len(_P384_SPKI) + 2 * 48
-#: The common extensions in which there is no name, told apart first because it is cheap.
-_NAMELESS: Final = {
-    x509.BasicConstraints,
-    x509.KeyUsage,
-    x509.SubjectKeyIdentifier,
-    x509.UnrecognizedExtension,
-}
 #: Least and most bytes of name attributes (RFC 5280 appendix A.1, upper bounds).
 _NAME_LENGTHS: Final = {
     NameOID.COMMON_NAME: (1, 64),
@@ -56,7 +50,7 @@ _NAME_LENGTHS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ExactCertificate:
     """A certificate that is encoded in one way only, and slices of its DER (RFC 5280 4.1).
 
@@ -72,7 +66,12 @@ class ExactCertificate:
     key_field: bytes
     outside_exact: bool
 
-    @property
+    @cached_property
+    def subject_name(self) -> x509.Name:
+        """The subject, which the library would decode again each time that it is asked."""
+        return self.certificate.subject
+
+    @cached_property
     def spki(self) -> bytes:
         """The key's SubjectPublicKeyInfo (DER) as the library encodes it.
 
@@ -170,51 +169,60 @@ def check_contents(exact: ExactCertificate, subjects: Collection[bytes]) -> None
     _ = certificate.public_key()
     if certificate.serial_number <= 0:
         raise ValueError("the serial number is not positive")
-    for attribute in _name_attributes(certificate, with_issuer=exact.issuer not in subjects):
-        value = attribute.value
-        # In bytes, as the library counts: never more lenient than its warning.
-        length = len(value if isinstance(value, bytes) else value.encode("utf-8"))
-        least, most = _NAME_LENGTHS.get(attribute.oid, (0, length))
-        if not least <= length <= most:
-            raise ValueError("a name attribute is too short or too long")
+    _check_name(exact.subject_name)
+    if exact.issuer not in subjects:
+        _check_name(certificate.issuer)
     for extension in certificate.extensions:
-        if isinstance(extension.value, x509.CertificatePolicies) and not all(
-            text.isascii() for text in _policy_texts(extension.value)
+        value: Any = extension.value
+        # By the very type: an isinstance of the library's abstract classes costs a microsecond.
+        if type(value) in _GENERAL_NAMES:
+            for name in _GENERAL_NAMES[type(value)](value):
+                if type(name) is x509.DirectoryName:
+                    _check_name(name.value)
+        if type(value) in _POINTS:
+            for point in value:
+                _check_name(point.relative_name or ())
+        if type(value) is x509.CertificatePolicies and not all(
+            text.isascii() for text in _policy_texts(value)
         ):
             raise ValueError("a policy's text is not ASCII")
 
 
-def _name_attributes(
-    certificate: x509.Certificate, *, with_issuer: bool
-) -> Iterator[x509.NameAttribute[str | bytes]]:
-    """Of the subject, of the issuer, and of every name that an extension holds."""
-    yield from certificate.subject
-    if with_issuer:
-        yield from certificate.issuer
-    for extension in certificate.extensions:
-        if type(extension.value) in _NAMELESS:
-            continue
-        for name in _general_names(extension.value):
-            if isinstance(name, x509.DirectoryName):
-                yield from name.value
-        if isinstance(extension.value, x509.CRLDistributionPoints | x509.FreshestCRL):
-            for point in extension.value:
-                yield from point.relative_name or ()
+def _check_name(name: Iterable[x509.NameAttribute[str | bytes]]) -> None:
+    for attribute in name:
+        limits = _NAME_LENGTHS.get(attribute.oid)
+        if limits is not None:
+            value = attribute.value
+            # In bytes, as the library counts: never more lenient than its warning.
+            length = len(value if isinstance(value, bytes) else value.encode("utf-8"))
+            if not limits[0] <= length <= limits[1]:
+                raise ValueError("a name attribute is too short or too long")
 
 
-def _general_names(value: x509.ExtensionType) -> Iterator[x509.GeneralName]:
-    match value:
-        case x509.SubjectAlternativeName() | x509.IssuerAlternativeName():
-            yield from value
-        case x509.AuthorityKeyIdentifier():
-            yield from value.authority_cert_issuer or ()
-        case x509.CRLDistributionPoints() | x509.FreshestCRL():
-            for point in value:
-                yield from (*(point.full_name or ()), *(point.crl_issuer or ()))
-        case x509.AuthorityInformationAccess() | x509.SubjectInformationAccess():
-            yield from (description.access_location for description in value)
-        case x509.NameConstraints():
-            yield from (*(value.permitted_subtrees or ()), *(value.excluded_subtrees or ()))
+def _names_of_points(points: Iterable[x509.DistributionPoint]) -> Iterator[x509.GeneralName]:
+    for point in points:
+        yield from (*(point.full_name or ()), *(point.crl_issuer or ()))
+
+
+def _names_of_access(value: Iterable[x509.AccessDescription]) -> Iterator[x509.GeneralName]:
+    return (description.access_location for description in value)
+
+
+#: The names that an extension holds, for each that can hold any.
+_GENERAL_NAMES: Final[Mapping[type, Callable[[Any], Iterable[x509.GeneralName]]]] = {
+    x509.SubjectAlternativeName: iter,
+    x509.IssuerAlternativeName: iter,
+    x509.AuthorityKeyIdentifier: lambda value: value.authority_cert_issuer or (),
+    x509.CRLDistributionPoints: _names_of_points,
+    x509.FreshestCRL: _names_of_points,
+    x509.AuthorityInformationAccess: _names_of_access,
+    x509.SubjectInformationAccess: _names_of_access,
+    x509.NameConstraints: lambda value: (
+        *(value.permitted_subtrees or ()),
+        *(value.excluded_subtrees or ()),
+    ),
+}
+_POINTS: Final = {x509.CRLDistributionPoints, x509.FreshestCRL}
 
 
 def _policy_texts(policies: x509.CertificatePolicies) -> Iterator[str]:

@@ -72,32 +72,31 @@ def load_device_chain(pem: bytes, *, authorities: Authorities | None = None) -> 
     ``authorities`` remembers what the chains of a fleet have in common.
     """
     exact = parse_certificates(pem, authorities=authorities)
-    certificates = [one.certificate for one in exact]
     root = submitted_root(exact)
     valid_from, valid_until = validity(exact, root)
     findings = link_findings(exact, authorities=authorities)
     findings += leaf_usage_findings(exact[0])
     dice, san, dice_findings = _read_dice(exact)
     findings += dice_findings
-    chip, architecture, is_switch = _read_leaf_name(certificates[0])
+    chip, architecture, is_switch = _read_leaf_name(exact[0])
     if architecture is None and not is_switch:
         findings.append(_unknown_type(chip))
     return DeviceChain(
         certificates=_to_keep(exact),
         findings=tuple(findings),
         root=root,
-        leaf_key=p384_key(certificates[0]),
+        leaf_key=p384_key(exact[0].certificate),
         chip=chip,
         architecture=architecture,
         is_switch=is_switch,
         emulated_mark=any(
-            EMULATED_MARK in (_name_attribute(c, NameOID.COMMON_NAME) or "") for c in certificates
+            EMULATED_MARK in (_name_attribute(one, NameOID.COMMON_NAME) or "") for one in exact
         ),
         dice=dice,
         identity_sha256=exact[1].spki_sha256,
-        device_serial=_name_attribute(certificates[1], NameOID.SERIAL_NUMBER),
+        device_serial=_name_attribute(exact[1], NameOID.SERIAL_NUMBER),
         san=san,
-        leaf_serial=f"{certificates[0].serial_number:x}",
+        leaf_serial=f"{exact[0].certificate.serial_number:x}",
         valid_from=valid_from,
         valid_until=valid_until,
     )
@@ -204,7 +203,7 @@ def _unknown_type(chip: str | None) -> Finding:
     )
 
 
-def _read_leaf_name(leaf: x509.Certificate) -> tuple[str | None, str | None, bool]:
+def _read_leaf_name(leaf: ExactCertificate) -> tuple[str | None, str | None, bool]:
     """Chip (``GH100``), architecture (``HOPPER``) and whether it is an NVSwitch, from the leaf."""
     match = _LEAF_NAME.fullmatch(_name_attribute(leaf, NameOID.COMMON_NAME) or "")
     if match is None:
@@ -213,7 +212,7 @@ def _read_leaf_name(leaf: x509.Certificate) -> tuple[str | None, str | None, boo
     return chip, _ARCHITECTURES.get(chip[:2]), chip == "LS_10"
 
 
-def _name_attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str | None:
-    attributes = certificate.subject.get_attributes_for_oid(oid)
+def _name_attribute(exact: ExactCertificate, oid: x509.ObjectIdentifier) -> str | None:
+    attributes = exact.subject_name.get_attributes_for_oid(oid)
     value = attributes[0].value if len(attributes) == 1 else None
     return value if isinstance(value, str) else None

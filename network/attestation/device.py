@@ -18,7 +18,7 @@ from .appraisal import (
     status_of,
 )
 from .caches import Caches
-from .certificates import DeviceChain, chain_findings, load_device_chain
+from .certificates import DeviceChain, chain_findings
 from .chain_revocation import RevocationMaterial, chain_revocation
 from .classes import class_finding
 from .errors import EvidenceError, Finding, Severity
@@ -27,7 +27,7 @@ from .opaque import FWID_BYTES, Opaque, OpaqueField, parse_opaque
 from .policy import Policy, Tier
 from .references import Reference, chip_of, references, rim_not_found
 from .revocation import RevocationState
-from .rim import Rim, RimStore, load_rim, rim_findings
+from .rim import Rim, RimStore, rim_findings
 from .security_versions import svn_conflicts, svn_findings
 from .signatures import raw_signature_verify
 from .spdm import Report, parse_report
@@ -97,10 +97,7 @@ class DeviceAppraiser:
     def _read_chain(self, work: _Work, evidence: DeviceEvidence) -> None:
         pem = evidence.certificate_chain
         try:
-            chain = self.caches.chains.get_or_compute(
-                hashlib.sha256(pem).digest(),
-                lambda: load_device_chain(pem, authorities=self.caches.authorities),
-            )
+            chain = self.caches.chain(pem)
         except EvidenceError as error:
             work.findings.append(error.finding())
             return
@@ -260,7 +257,7 @@ class DeviceAppraiser:
             work.findings.append(rim_not_found(reference, "the store does not know it"))
             return None
         try:
-            rim = self.caches.rims.get_or_compute(xml, lambda: load_rim(xml))
+            rim = self.caches.rim(xml)
         except EvidenceError as error:
             work.findings.append(error.finding())
             return None

@@ -7,19 +7,17 @@ meant and nothing about who holds it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from .caches import Caches
-from .certificates import ChainError, load_device_chain
 from .evidence import DeviceEvidence
+from .links import ChainError
 
 
 def device_identity(pem: bytes, *, caches: Caches | None = None) -> str | None:
     """The identity that a PEM chain names, 64 lowercase hex digits; None if it cannot be read."""
-    chains = (caches or Caches()).chains
     try:
-        chain = chains.get_or_compute(hashlib.sha256(pem).digest(), lambda: load_device_chain(pem))
+        chain = (caches or Caches()).chain(pem)
     except ChainError:
         return None
     return chain.identity_sha256

@@ -53,22 +53,30 @@ class Authorities:
     )
     issued: BoundedCache[bool] = field(default_factory=lambda: BoundedCache(AUTHORITY_ENTRIES))
 
+    def remember(self, checked: Sequence[ExactCertificate]) -> None:
+        """Keep certificates that :func:`check_certificates` has let pass."""
+        for certificate in checked:
+            self.certificates.put(certificate.der, certificate)
+
+
+def certificate_load(der: bytes, authorities: Authorities | None) -> ExactCertificate:
+    """Read one certificate, or remember it. Raises ``CERTIFICATE_ERRORS``."""
+    known = authorities.certificates.get(der) if authorities is not None else None
+    return known or certificate_from_der(der)
+
 
 def certificates_load(
     ders: Sequence[bytes], *, authorities: Authorities | None = None
 ) -> tuple[ExactCertificate, ...]:
     """Read a chain's certificates. Raises ChainError, and whatever the library raises for what is
     no certificate at all (``CERTIFICATE_ERRORS``)."""
-    known = authorities.certificates if authorities is not None else None
     certificates = tuple(
-        (known.get(der) if known is not None and position >= FIRST_SHARED else None)
-        or certificate_from_der(der)
+        certificate_load(der, authorities if position >= FIRST_SHARED else None)
         for position, der in enumerate(ders)
     )
     check_certificates(certificates)
-    if known is not None:
-        for certificate in certificates[FIRST_SHARED:]:
-            known.put(certificate.der, certificate)
+    if authorities is not None:
+        authorities.remember(certificates[FIRST_SHARED:])
     return certificates
 
 
@@ -146,7 +154,7 @@ def _names(subject: ExactCertificate, issuer: ExactCertificate) -> bool:
     """True when the subject's issuer is the issuer's subject: mostly in the same bytes."""
     if subject.issuer == issuer.subject:
         return True
-    return subject.certificate.issuer == issuer.certificate.subject
+    return subject.certificate.issuer == issuer.subject_name
 
 
 def _issued(
@@ -222,14 +230,14 @@ def p384_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | None:
 
 
 def _constraints(certificate: x509.Certificate) -> x509.BasicConstraints | None:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except x509.ExtensionNotFound:
-        return None
+    for extension in certificate.extensions:
+        if type(extension.value) is x509.BasicConstraints:
+            return extension.value
+    return None
 
 
 def _key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return None
+    for extension in certificate.extensions:
+        if type(extension.value) is x509.KeyUsage:
+            return extension.value
+    return None

@@ -18,8 +18,9 @@ from typing import Final, Protocol
 from lxml import etree
 
 from .certificate_encoding import ExactCertificate
-from .errors import EvidenceError, Finding
+from .errors import Finding
 from .links import (
+    Authorities,
     ChainError,
     check_certificates,
     leaf_usage_findings,
@@ -27,34 +28,13 @@ from .links import (
     submitted_root,
     validity,
 )
+from .rim_payload import SWID, RimError, SvnFloor, payload_read
 from .trust import SubmittedRoot, TrustAnchor
 from .xmldsig import XmlSignatureError, verify_enveloped
 
-SWID: Final = "{http://standards.iso.org/iso/19770/-2/2015/schema.xsd}"
-HASH_NAMESPACE: Final = "{http://www.w3.org/2001/04/xmlenc#sha384}"
-OPAQUE_NAMESPACE: Final = "{https://docs.nvidia.com/attestation/specs/latest/opaque-data.html}"
 #: Real manifests have 20 KiB.
 MAX_RIM_BYTES: Final = 256 * 1024
-MAX_ALTERNATIVES: Final = 64
-MAX_MEASUREMENT_INDEX: Final = 255
-#: From here on an index is that of an opaque field, and its record a least security version.
-SVN_INDEX_BASE: Final = 0x1000
-MAX_OPAQUE_FIELD: Final = 0xFFFF
-_HEX: Final = re.compile(r"[0-9a-fA-F]+")
-_DECIMAL: Final = re.compile(r"[0-9]{1,20}")
 _RIM_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,160}")
-
-
-class RimError(EvidenceError):
-    """A manifest that cannot be used (codes ``rim.*``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SvnFloor:
-    """The least security version number of one opaque field, and the vendor's name for it."""
-
-    name: str
-    floor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +133,26 @@ class ChainedRimStore:
         return None
 
 
-def load_rim(xml: bytes) -> Rim:
-    """Verify a manifest's signature and links and read it, or raise :class:`RimError`."""
+def load_rim(xml: bytes, *, authorities: Authorities | None = None) -> Rim:
+    """Verify a manifest's signature and links and read it, or raise :class:`RimError`.
+
+    ``authorities`` remembers the certificates that manifests have in common; their signatures are
+    verified with every manifest all the same.
+    """
     if len(xml) > MAX_RIM_BYTES:
         raise RimError("rim.malformed", f"The manifest has {len(xml)} bytes; that is too many.")
     try:
-        signed = verify_enveloped(xml)
+        signed = verify_enveloped(xml, authorities=authorities)
     except XmlSignatureError as error:
         raise RimError(error.code, error.detail, error.data) from error
     certificates = signed.certificates
     _check_links(certificates)
+    if authorities is not None:
+        authorities.remember(certificates[1:])
     root = submitted_root(certificates)
     valid_from, valid_until = validity(certificates, root)
     meta = _only_child(signed.root, "Meta")
-    golden, svn_floors = _read_payload(_only_child(signed.root, "Payload"))
+    golden, svn_floors = payload_read(_only_child(signed.root, "Payload"))
     return Rim(
         sha256=hashlib.sha256(xml).hexdigest(),
         product=meta.get("product", ""),
@@ -250,74 +236,3 @@ def _only_child(root: etree._Element, name: str) -> etree._Element:
     if len(children) != 1:
         raise RimError("rim.malformed", f"The manifest has {len(children)} {name} elements, not 1.")
     return children[0]
-
-
-def _read_payload(
-    payload: etree._Element,
-) -> tuple[dict[int, tuple[bytes, ...]], dict[int, SvnFloor]]:
-    """Golden values by index, and security version floors by opaque field; active ones only."""
-    golden: dict[int, tuple[bytes, ...]] = {}
-    svn_floors: dict[int, SvnFloor] = {}
-    seen: set[int] = set()
-    for resource in payload:
-        if resource.tag != f"{SWID}Resource" or resource.get("type") != "Measurement":
-            raise RimError("rim.malformed", "The payload holds something else than measurements.")
-        index = _number(resource, "index", limit=SVN_INDEX_BASE + MAX_OPAQUE_FIELD)
-        if MAX_MEASUREMENT_INDEX < index < SVN_INDEX_BASE:
-            raise RimError("rim.malformed", f"Index {index} is of no measurement or field.")
-        if index in seen:
-            raise RimError(
-                "rim.index_conflict",
-                f"Index {index} comes twice in one manifest.",
-                {"index": index},
-            )
-        seen.add(index)
-        active = resource.get("active")
-        if active not in ("True", "False"):
-            raise RimError("rim.malformed", f"Index {index} is neither active nor inactive.")
-        if index >= SVN_INDEX_BASE:
-            floor = _read_svn_floor(resource, index)
-            if active == "True":
-                svn_floors[index - SVN_INDEX_BASE] = floor
-            continue
-        values = _read_alternatives(resource, index)
-        if active == "True":
-            golden[index] = values
-    return golden, svn_floors
-
-
-def _read_svn_floor(resource: etree._Element, index: int) -> SvnFloor:
-    """A record about an opaque field has a least version instead of values."""
-    text, name = resource.get(f"{OPAQUE_NAMESPACE}minSvn", ""), resource.get("name", "")
-    if not (_DECIMAL.fullmatch(text) and int(text) < 2**64) or not name:
-        raise RimError(
-            "rim.malformed",
-            f"Index {index} has no name or no security version number.",
-            {"index": index},
-        )
-    return SvnFloor(name, int(text))
-
-
-def _read_alternatives(resource: etree._Element, index: int) -> tuple[bytes, ...]:
-    size = _number(resource, "size", limit=1024)
-    count = _number(resource, "alternatives", limit=MAX_ALTERNATIVES)
-    values = []
-    for position in range(count):
-        text = resource.get(f"{HASH_NAMESPACE}Hash{position}", "")
-        if not _HEX.fullmatch(text) or len(text) != 2 * size:
-            raise RimError(
-                "rim.malformed",
-                f"Value {position} of index {index} is not {size} bytes of hex.",
-                {"index": index},
-            )
-        values.append(bytes.fromhex(text))
-    if not values or f"{HASH_NAMESPACE}Hash{count}" in resource.attrib:
-        raise RimError("rim.malformed", f"Index {index} has another number of values than it says.")
-    return tuple(values)
-
-
-def _number(resource: etree._Element, name: str, *, limit: int) -> int:
-    text = resource.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 5) or int(text) > limit:
-        raise RimError("rim.malformed", f"The attribute {name} is not a number up to {limit}.")
-    return int(text)

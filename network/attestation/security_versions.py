@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from .errors import Finding
 from .opaque import Opaque
-from .rim import SvnFloor
+from .rim_payload import SvnFloor
 
 #: Floors by opaque field, of each manifest by its source (``driver``, ``vbios``).
 Floors = Mapping[str, Mapping[int, SvnFloor]]

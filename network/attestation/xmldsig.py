@@ -20,8 +20,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
-from .certificate_encoding import CERTIFICATE_ERRORS, ExactCertificate, certificate_from_der
+from .certificate_encoding import CERTIFICATE_ERRORS, ExactCertificate
 from .errors import EvidenceError
+from .links import Authorities, certificate_load
 from .signatures import raw_signature_verify
 
 DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -47,7 +48,7 @@ class SignedDocument:
     certificates: tuple[ExactCertificate, ...]
 
 
-def verify_enveloped(xml: bytes) -> SignedDocument:
+def verify_enveloped(xml: bytes, *, authorities: Authorities | None = None) -> SignedDocument:
     """Verify the signature with the first certificate's key. Whether that certificate counts is
     the caller's question. Raises :class:`XmlSignatureError`."""
     root = _parse(xml)
@@ -57,7 +58,7 @@ def verify_enveloped(xml: bytes) -> SignedDocument:
     signed_info, value, key_info = _signature_parts(signature)
     _check_unsigned_parts(signature, value, key_info)
     expected_digest = _check_profile(signed_info)
-    certificates = _certificates(key_info)
+    certificates = _certificates(key_info, authorities)
     # Both canonical forms are made before the tree is taken apart.
     signed_info_bytes = _canonical(signed_info)
     _remove_keeping_tail(root, signature)
@@ -166,7 +167,9 @@ def _check_profile(signed_info: etree._Element) -> bytes:
     return _base64(parts[2].text)
 
 
-def _certificates(key_info: etree._Element) -> tuple[ExactCertificate, ...]:
+def _certificates(
+    key_info: etree._Element, authorities: Authorities | None
+) -> tuple[ExactCertificate, ...]:
     """KeyInfo must be exactly one X509Data of certificates: no bare key may slip in."""
     if [child.tag for child in key_info] != [f"{DS}X509Data"]:
         raise XmlSignatureError("rim.keyinfo", "KeyInfo holds something else than X509Data.")
@@ -176,7 +179,9 @@ def _certificates(key_info: etree._Element) -> tuple[ExactCertificate, ...]:
     if not 1 <= len(elements) <= MAX_CERTIFICATES:
         raise XmlSignatureError("rim.keyinfo", f"X509Data holds {len(elements)} certificates.")
     try:
-        certificates = tuple(certificate_from_der(_base64(element.text)) for element in elements)
+        certificates = tuple(
+            certificate_load(_base64(element.text), authorities) for element in elements
+        )
         # Read here because it is used before the caller looks at the chain.
         certificates[0].certificate.public_key()
     except CERTIFICATE_ERRORS as error:

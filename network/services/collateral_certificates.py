@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.db import transaction
 
 from network.attestation import TrustAnchor, TrustAnchors
-from network.attestation.certificates import ChainError, DeviceChain, chain_findings
+from network.attestation.certificates import DeviceChain, chain_findings
 from network.attestation.certificates import load_device_chain as chain_load
+from network.attestation.links import ChainError
 from network.errors import Refused
 from network.models import ChainCertificate
 

@@ -77,7 +77,7 @@ def rim_ingest(
     loaded, anchor = _verify(xml, trust)
     kind = _check_id(rim_id, loaded, emulated=anchor.emulated)
     expired = _check_time(rim_id, loaded, at=at, as_of=as_of)
-    certificates = verify_enveloped(xml).certificates
+    certificates = [exact.certificate for exact in verify_enveloped(xml).certificates]
     chain = NotedChain(certificates, emulated=anchor.emulated, has_device=False)
     chains_note([chain], at=at)
     rim = Rim.objects.create(

@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final
 
 from cryptography import x509
@@ -28,7 +27,7 @@ from network.attestation import (
     TrustAnchor,
     TrustAnchors,
 )
-from network.attestation.certificates import DeviceChain, load_device_chain
+from network.attestation.certificates import DeviceChain
 from network.attestation.chain_revocation import RevocationMaterial
 from network.attestation.crl import Crl as LoadedCrl
 from network.attestation.crl import parse_crl
@@ -150,9 +149,8 @@ def verified_chains(
     found: dict[str, tuple[DeviceChain, TrustAnchor]] = {}
     for device in devices:
         pem = device.certificate_chain
-        key = hashlib.sha256(pem).digest()
         try:
-            chain = caches.chains.get_or_compute(key, partial(load_device_chain, pem))
+            chain = caches.chain(pem)
         except EvidenceError:
             # The verifier says what is wrong with it.
             continue

@@ -21,7 +21,7 @@ from network.attestation.references import (
     SWITCH_BOARD,
     SWITCH_PRODUCT,
 )
-from network.attestation.rim import (
+from network.attestation.rim_payload import (
     HASH_NAMESPACE,
     OPAQUE_NAMESPACE,
     SVN_INDEX_BASE,

@@ -11,7 +11,8 @@ import pytest
 
 from network.attestation import DeviceEvidence, MappingRimStore, Status, TrustAnchors
 from network.attestation.emulator import EmulatorAuthority, driver_manifest
-from network.attestation.rim import RimError, load_rim
+from network.attestation.rim import load_rim
+from network.attestation.rim_payload import RimError
 
 from .encodings import (
     ders_of,

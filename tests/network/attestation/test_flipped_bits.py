@@ -27,7 +27,8 @@ from network.attestation import (
 )
 from network.attestation.certificates import chain_findings, load_device_chain
 from network.attestation.links import ChainError
-from network.attestation.rim import RimError, load_rim, rim_findings
+from network.attestation.rim import load_rim, rim_findings
+from network.attestation.rim_payload import RimError
 
 from .encodings import flipped
 from .samples import (

@@ -29,7 +29,8 @@ from network.attestation.certificates import load_device_chain
 from network.attestation.emulator import driver_manifest
 from network.attestation.emulator.manifests import _sign as sign
 from network.attestation.opaque import OpaqueField, parse_opaque
-from network.attestation.rim import RimError, load_rim
+from network.attestation.rim import load_rim
+from network.attestation.rim_payload import RimError
 from network.attestation.signatures import raw_signature_sign
 from network.attestation.spdm import ReportError, parse_report
 from network.attestation.xmldsig import DS

@@ -9,7 +9,6 @@ import pytest
 
 from network.attestation import Caches, DirectoryRimStore
 from network.attestation.emulator import driver_manifest
-from network.attestation.rim import load_rim
 
 from .samples import AUTHORITY, FIRMWARE
 
@@ -60,9 +59,6 @@ def test_a_removed_file_is_unknown_and_known_again_when_it_is_back(
 
 def test_equal_manifests_of_two_reads_are_one_entry(store: DirectoryRimStore) -> None:
     caches = Caches()
-    loaded = [
-        caches.rims.get_or_compute(xml, lambda: load_rim(XML))
-        for xml in (XML, bytes(bytearray(XML)), store.get(RIM_ID) or b"")
-    ]
+    loaded = [caches.rim(xml) for xml in (XML, bytes(bytearray(XML)), store.get(RIM_ID) or b"")]
     assert loaded[0] is loaded[1] is loaded[2]
     assert len(caches.rims) == 1

@@ -11,7 +11,8 @@ from network.attestation import MappingRimStore
 from network.attestation.emulator import Firmware, driver_manifest, vbios_manifest
 from network.attestation.emulator.manifests import _sign as sign
 from network.attestation.emulator.manifests import firmware_manifests
-from network.attestation.rim import HASH_NAMESPACE, SWID, RimError, load_rim
+from network.attestation.rim import load_rim
+from network.attestation.rim_payload import HASH_NAMESPACE, SWID, RimError
 from network.attestation.xmldsig import DS
 
 from .samples import AUTHORITY, FIRMWARE, NONCE, Judge, codes, gpu

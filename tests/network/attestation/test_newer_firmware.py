@@ -30,7 +30,8 @@ from network.attestation.emulator.encoding import Field, opaque_encode, report_e
 from network.attestation.emulator.manifests import manifest_sign
 from network.attestation.errors import Finding
 from network.attestation.opaque import SVN_VALUE_TYPE, OpaqueField
-from network.attestation.rim import OPAQUE_NAMESPACE, SWID, RimError, SvnFloor, load_rim
+from network.attestation.rim import load_rim
+from network.attestation.rim_payload import OPAQUE_NAMESPACE, SWID, RimError, SvnFloor
 
 from .samples import AUTHORITY, EMULATED_RIMS, NONCE, STRICT, Judge, codes, gpu
 
