@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
 BOOTSTRAP = $(PYTHON) scripts/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset test lint chaos bench-index bench-reorg lock clean
+.PHONY: help setup demo demo-reset test lint chaos bench-attest bench-index bench-reorg lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 19
@@ -29,6 +29,9 @@ lint: ## formatting, types, layers, templates, migrations, deployment settings
 
 chaos: ## do every fault of the design's table to the real service; FLAGS='--only F4 --seed 7 --runs 1' repeats one
 	@$(BOOTSTRAP) chaos $(FLAGS)
+
+bench-attest: ## how many GPU reports one core verifies, against the speed of the bare signature check
+	@$(BOOTSTRAP) bench-attest $(FLAGS)
 
 bench-index: ## how fast a long chain is indexed, against the speed at which it can be fetched
 	@$(BOOTSTRAP) bench-index $(FLAGS)

@@ -157,11 +157,11 @@ def cases(fleet: Fleet) -> list[Case]:
         assert raw_signature_verify(key, report.signature, report.signed)
 
     return [
-        Case("floor", 12, floor),
-        Case("cold", 3, lambda: verify(Caches())),
-        Case("known_rims", 4, lambda: verify(Caches(rims=warm.rims))),
-        Case("new_gpu", 4, lambda: verify(Caches(rims=warm.rims, authorities=warm.authorities))),
-        Case("warm", 12, lambda: verify(warm)),
+        Case("floor", 20, floor),
+        Case("cold", 6, lambda: verify(Caches())),
+        Case("known_rims", 8, lambda: verify(Caches(rims=warm.rims))),
+        Case("new_gpu", 8, lambda: verify(Caches(rims=warm.rims, authorities=warm.authorities))),
+        Case("warm", 20, lambda: verify(warm)),
     ]
 
 

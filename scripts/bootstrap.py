@@ -64,6 +64,7 @@ COMMANDS = {
     "test": [str(ROOT / "scripts" / "check.py"), "all"],
     "lint": [str(ROOT / "scripts" / "check.py"), "lint"],
     "chaos": ["-m", "bench.chaos"],
+    "bench-attest": ["-m", "bench.attestation"],
     "bench-index": ["-m", "bench.index_chain"],
     "bench-reorg": ["-m", "bench.reorg"],
 }
@@ -334,7 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "demo" and once:
         os.environ["ALTHING_REQUIRE_BROWSER"] = "1"
     browser = options.command in {"test", "setup"} or once
-    samples = options.command in {"test", "setup"}
+    samples = options.command in {"test", "setup", "bench-attest"}
     try:
         with alone():
             perform(setup_steps(browser=browser, samples=samples), env)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from lxml import etree
 
@@ -23,6 +23,8 @@ MAX_MEASUREMENT_INDEX: Final = 255
 #: From here on an index is that of an opaque field, and its record a least security version.
 SVN_INDEX_BASE: Final = 0x1000
 MAX_OPAQUE_FIELD: Final = 0xFFFF
+#: Most numbers in a manifest, without looking at their digits.
+_SMALL: Final = {str(number): number for number in range(256)}
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}")
 _RESOURCE: Final = f"{SWID}Resource"
 _HASH: Final = tuple(f"{HASH_NAMESPACE}Hash{position}" for position in range(MAX_ALTERNATIVES + 1))
@@ -48,7 +50,7 @@ def payload_read(
     svn_floors: dict[int, SvnFloor] = {}
     seen: set[int] = set()
     for resource in payload:
-        record = {str(name): str(value) for name, value in resource.items()}
+        record = dict(cast("list[tuple[str, str]]", resource.items()))
         if resource.tag != _RESOURCE or record.get("type") != "Measurement":
             raise RimError("rim.malformed", "The payload holds something else than measurements.")
         index = _number(record, "index", limit=SVN_INDEX_BASE + MAX_OPAQUE_FIELD)
@@ -119,6 +121,9 @@ def _hex(text: str, size: int) -> bytes | None:
 
 def _number(record: Mapping[str, str], name: str, *, limit: int) -> int:
     text = record.get(name, "")
+    number = _SMALL.get(text)
+    if number is not None and number <= limit:
+        return number
     if not (text.isascii() and text.isdigit() and len(text) <= 5) or int(text) > limit:
         raise RimError("rim.malformed", f"The attribute {name} is not a number up to {limit}.")
     return int(text)

@@ -60,6 +60,12 @@ def test_signing_again_is_not_what_fails() -> None:
         (setting(7, "alternatives", "65"), "rim.malformed"),
         (setting(7, f"{HASH_NAMESPACE}Hash1", "00" * 48), "rim.malformed"),
         (setting(7, f"{HASH_NAMESPACE}Hash0", "zz" * 48), "rim.malformed"),
+        (setting(7, f"{HASH_NAMESPACE}Hash0", "00 " * 32), "rim.malformed"),
+        (setting(7, f"{HASH_NAMESPACE}Hash0", "\u0660" * 96), "rim.malformed"),
+        (setting(7, f"{HASH_NAMESPACE}Hash0", ""), "rim.malformed"),
+        (setting(7, "size", ""), "rim.malformed"),
+        (setting(7, "size", " 48"), "rim.malformed"),
+        (setting(7, "alternatives", "256"), "rim.malformed"),
         (setting(7, "type", "File"), "rim.malformed"),
         (lambda root: etree.SubElement(root, f"{SWID}Payload"), "rim.malformed"),
         (lambda root: root.remove(root[1]), "rim.malformed"),
@@ -73,6 +79,17 @@ def test_each_fault_has_its_code(change: Change, code: str) -> None:
     with pytest.raises(RimError) as caught:
         load_rim(signed_again(change))
     assert caught.value.code == code
+
+
+def test_a_value_of_no_bytes_is_none() -> None:
+    def change(root: etree._Element) -> None:
+        item = resource(root, 7)
+        item.set("size", "0")
+        item.set(f"{HASH_NAMESPACE}Hash0", "")
+
+    with pytest.raises(RimError) as caught:
+        load_rim(signed_again(change))
+    assert caught.value.code == "rim.malformed"
 
 
 def test_values_are_read_in_any_case_of_hex_and_from_all_alternatives() -> None:
