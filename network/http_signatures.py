@@ -3,10 +3,16 @@
 Pure: no Django, no network, no clock of its own. The service verifies with it, the node agent signs
 with it, so the two can never drift apart.
 
-Profile: label ``althing``, tag ``althing-node-v1``, Ed25519 only, the six components of
+Profile: label ``althing``, tag ``althing-node-v1``, Ed25519, the six components of
 :data:`COMPONENTS`, and the parameters ``created``, ``expires``, ``nonce`` and ``keyid``. The key id
 is the public key itself, 64 lowercase hex digits, so it needs no second table. A signature lives at
 most :data:`MAX_LIFETIME_S` seconds.
+
+A node with a post-quantum key signs the same message a second time: label ``althing-pq``,
+ML-DSA-65 (FIPS 204) with the context ``althing-node-v1``, the same components, ``created``,
+``expires``, ``nonce`` and tag, and as ``keyid`` the SHA-256 of that public key in lowercase hex.
+Whether the second one is asked for is the caller's to know: by the stored key, never by the
+message.
 
 What stays with the caller: remembering ``(key_id, nonce)`` after a successful verification, and the
 meaning of the idempotency key.
@@ -15,68 +21,62 @@ meaning of the idempotency key.
 from __future__ import annotations
 
 import datetime
-import re
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import http_sf
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
 from http_message_signatures import (
     HTTPMessageSigner,
     HTTPMessageVerifier,
+    HTTPSignatureAlgorithm,
     InvalidSignature,
     algorithms,
 )
-from http_message_signatures.digests import ContentDigest
-from http_message_signatures.exceptions import HTTPMessageSignaturesException
 from http_message_signatures.resolvers import MappingKeyResolver
 
-LABEL: Final = "althing"
-TAG: Final = "althing-node-v1"
-COMPONENTS: Final = (
-    "@method",
-    "@authority",
-    "@target-uri",
-    "content-digest",
-    "content-type",
-    "idempotency-key",
+from network.http_signature_input import (
+    COMPONENTS,
+    IDEMPOTENCY_KEY,
+    LABEL,
+    MAX_HEADER_CHARS,
+    MAX_LIFETIME_S,
+    MAX_SKEW_S,
+    PQ_LABEL,
+    TAG,
+    RequestSignatureError,
+    VerifiedRequest,
+    digest_check,
+    request_claimed,
+    signature_parameters,
+    window_check,
 )
-#: Seconds between ``created`` and ``expires``: long enough for a slow uplink, short enough to store
-#: every nonce.
-MAX_LIFETIME_S: Final = 60
-#: The most that ``attest.clock_skew`` can be, by its bounds on chain.
-MAX_SKEW_S: Final = 300
-#: Characters of the two signature headers together; ours need about 450.
-MAX_HEADER_CHARS: Final = 4096
 
-_KEY_ID = re.compile(r"[0-9a-f]{64}")
-_NONCE = re.compile(r"[A-Za-z0-9_-]{22,86}")
-_IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
+__all__ = [
+    "COMPONENTS",
+    "LABEL",
+    "MAX_HEADER_CHARS",
+    "MAX_LIFETIME_S",
+    "MAX_SKEW_S",
+    "PQ_CONTEXT",
+    "PQ_LABEL",
+    "TAG",
+    "RequestSignatureError",
+    "VerifiedRequest",
+    "key_id",
+    "pq_key_id",
+    "pq_signature_verify",
+    "sign_request",
+    "verify_request",
+    "window_check",
+]
 
-
-class RequestSignatureError(Exception):
-    """A request whose signature cannot be accepted. ``code`` is stable; ``data`` is safe to show
-    the sender.
-    """
-
-    def __init__(self, code: str, detail: str, data: Mapping[str, Any] | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.data: dict[str, Any] = dict(data or {})
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedRequest:
-    """What a valid signature vouches for. Times are Unix seconds by the signer's clock."""
-
-    key_id: str
-    nonce: str
-    created_s: int
-    expires_s: int
-    idempotency_key: str
+#: The context (FIPS 204, 5.2) of a request's second signature: what an ML-DSA key signs for a
+#: request can be shown as nothing else.
+PQ_CONTEXT: Final = b"althing-node-v1"
 
 
 @dataclass(slots=True)
@@ -95,6 +95,27 @@ def key_id(public_key: bytes) -> str:
     return public_key.hex()
 
 
+def pq_key_id(public_key: bytes) -> str:
+    """The ``keyid`` of a raw ML-DSA-65 public key: its SHA-256 in lowercase hex."""
+    return hashlib.sha256(public_key).hexdigest()
+
+
+class _MlDsa65(HTTPSignatureAlgorithm):
+    """ML-DSA-65 in the context of a node's request (FIPS 204, the pure variant)."""
+
+    algorithm_id = "ml-dsa-65"
+
+    def __init__(self, public_key: Any = None, private_key: Any = None) -> None:
+        self._public: MLDSA65PublicKey = public_key
+        self._private: MLDSA65PrivateKey = private_key
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message, PQ_CONTEXT)
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        self._public.verify(signature, message, PQ_CONTEXT)
+
+
 def sign_request(
     *,
     method: str,
@@ -103,6 +124,7 @@ def sign_request(
     private_key: Ed25519PrivateKey,
     idempotency_key: str,
     now_s: int,
+    ml_dsa_65: MLDSA65PrivateKey | None = None,
     content_type: str = "application/json",
     nonce: str | None = None,
     lifetime_s: int = MAX_LIFETIME_S,
@@ -111,36 +133,43 @@ def sign_request(
     them.
 
     ``url`` is absolute and is what the service calls itself (scheme, host and port of its public
-    address).
+    address). With ``ml_dsa_65`` the second signature is made too.
     """
     if not 0 < lifetime_s <= MAX_LIFETIME_S:
         raise ValueError(f"lifetime_s must be 1..{MAX_LIFETIME_S}")
-    if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+    if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise ValueError("idempotency_key must be 8 to 128 characters of A-Z a-z 0-9 _ . : -")
-    signing_key_id = key_id(private_key.public_key().public_bytes_raw())
     message = _Message(
         method=method.upper(),
         url=url,
         headers={"Content-Type": content_type, "Idempotency-Key": idempotency_key},
     )
-    signer = HTTPMessageSigner(
-        signature_algorithm=algorithms.ED25519,
-        key_resolver=MappingKeyResolver(public_keys={}, private_keys={signing_key_id: private_key}),
-    )
-    signer.sign(
-        message,
-        key_id=signing_key_id,
-        created=_utc(now_s),
-        expires=_utc(now_s + lifetime_s),
-        nonce=nonce or secrets.token_urlsafe(24),
-        label=LABEL,
-        tag=TAG,
-        # The algorithm belongs to the stored key. Naming it in the message would invite trusting
-        # the message.
-        include_alg=False,
-        covered_component_ids=COMPONENTS,
-        body=body,
-    )
+    given_nonce = nonce or secrets.token_urlsafe(24)
+
+    def sign(algorithm: type[HTTPSignatureAlgorithm], label: str, name: str, key: Any) -> None:
+        resolver = MappingKeyResolver(public_keys={}, private_keys={name: key})
+        HTTPMessageSigner(signature_algorithm=algorithm, key_resolver=resolver).sign(
+            message,
+            key_id=name,
+            created=_utc(now_s),
+            expires=_utc(now_s + lifetime_s),
+            nonce=given_nonce,
+            label=label,
+            tag=TAG,
+            # The algorithm belongs to the stored key. Naming it in the message would invite
+            # trusting the message.
+            include_alg=False,
+            covered_component_ids=COMPONENTS,
+            append_if_signature_exists=label != LABEL,
+            body=body,
+            use_existing_digest=label != LABEL,
+        )
+
+    public_key = private_key.public_key().public_bytes_raw()
+    sign(algorithms.ED25519, LABEL, key_id(public_key), private_key)
+    if ml_dsa_65 is not None:
+        pq_public_key = ml_dsa_65.public_key().public_bytes_raw()
+        sign(_MlDsa65, PQ_LABEL, pq_key_id(pq_public_key), ml_dsa_65)
     return dict(message.headers)
 
 
@@ -167,30 +196,21 @@ def verify_request(
     signature_invalid.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
-    parameters = _signature_parameters(lowered)
-    request = _claimed(parameters, lowered)
+    request = request_claimed(signature_parameters(lowered) or {}, lowered)
     window_check(request, now_s=now_s, skew_s=skew_s)
     public_key = resolve_key(request.key_id)
     if public_key is None:
         raise RequestSignatureError(
             "key_unknown", "No active node key has this key id.", {"key_id": request.key_id}
         )
-    _check_digest(lowered, body)
-    verifier = _WindowCheckedVerifier(
-        signature_algorithm=algorithms.ED25519,
-        key_resolver=MappingKeyResolver(
-            public_keys={request.key_id: Ed25519PublicKey.from_public_bytes(public_key)},
-            private_keys={},
-        ),
-    )
+    digest_check(lowered, body)
     try:
-        verifier.verify(
+        _verify(
             _Message(method=method.upper(), url=url, headers=lowered),
-            max_age=None,
-            expect_tag=TAG,
-            expect_label=LABEL,
-            require_components=COMPONENTS,
-            body=body,
+            body,
+            LABEL,
+            algorithms.ED25519,
+            {request.key_id: Ed25519PublicKey.from_public_bytes(public_key)},
         )
     except InvalidSignature as error:
         raise RequestSignatureError(
@@ -201,6 +221,80 @@ def verify_request(
             {"covered": list(COMPONENTS), "authority_and_target": url},
         ) from error
     return request
+
+
+def pq_signature_verify(
+    *,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    request: VerifiedRequest,
+    public_key: bytes,
+) -> None:
+    """Verify the second signature of a request whose first one was good.
+
+    ``public_key`` is the raw ML-DSA-65 key (1952 bytes) that is stored beside the first key.
+    Raises :class:`RequestSignatureError`: pq_signature_missing, pq_signature_profile (it says
+    another thing than the first one, or names another key) or pq_signature_invalid.
+    """
+    lowered = {name.lower(): value for name, value in headers.items()}
+    parameters = signature_parameters(lowered, PQ_LABEL)
+    name = pq_key_id(public_key)
+    if parameters is None:
+        raise RequestSignatureError(
+            "pq_signature_missing",
+            f"This node has an ML-DSA-65 key, so its requests need the signature {PQ_LABEL}, too.",
+            {"key_id": name},
+        )
+    expected = {
+        "created": request.created_s,
+        "expires": request.expires_s,
+        "nonce": request.nonce,
+        "keyid": name,
+        "tag": TAG,
+    }
+    differing = sorted(key for key, value in expected.items() if parameters.get(key) != value)
+    if differing:
+        raise RequestSignatureError(
+            "pq_signature_profile",
+            f"The signature {PQ_LABEL} must have the node's ML-DSA-65 key id and the other "
+            f"parameters of {LABEL}. These differ: {', '.join(differing)}.",
+            {"differing": differing, "key_id": name},
+        )
+    try:
+        _verify(
+            _Message(method=method.upper(), url=url, headers=lowered),
+            body,
+            PQ_LABEL,
+            _MlDsa65,
+            {name: MLDSA65PublicKey.from_public_bytes(public_key)},
+        )
+    except InvalidSignature as error:
+        raise RequestSignatureError(
+            "pq_signature_invalid",
+            f"The signature {PQ_LABEL} is not one of the node's ML-DSA-65 key over this request, "
+            f"with the context {PQ_CONTEXT.decode('ascii')}.",
+            {"key_id": name},
+        ) from error
+
+
+def _verify(
+    message: _Message,
+    body: bytes,
+    label: str,
+    algorithm: type[HTTPSignatureAlgorithm],
+    public_keys: Mapping[str, Any],
+) -> None:
+    resolver = MappingKeyResolver(public_keys=dict(public_keys), private_keys={})
+    _WindowCheckedVerifier(signature_algorithm=algorithm, key_resolver=resolver).verify(
+        message,
+        max_age=None,
+        expect_tag=TAG,
+        expect_label=label,
+        require_components=COMPONENTS,
+        body=body,
+    )
 
 
 class _WindowCheckedVerifier(HTTPMessageVerifier):
@@ -216,123 +310,3 @@ class _WindowCheckedVerifier(HTTPMessageVerifier):
 
 def _utc(seconds: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
-
-
-def _signature_parameters(headers: Mapping[str, str]) -> dict[str, Any]:
-    """The parameters of the one signature, read before any cryptography so that refusals are
-    exact.
-    """
-    signature_input = headers.get("signature-input", "")
-    signature = headers.get("signature", "")
-    if not signature_input or not signature:
-        raise RequestSignatureError(
-            "signature_missing",
-            "This request needs Signature-Input and Signature headers (RFC 9421).",
-        )
-    if len(signature_input) + len(signature) > MAX_HEADER_CHARS:
-        raise RequestSignatureError("signature_malformed", "The signature headers are too long.")
-    try:
-        parsed: Any = http_sf.parse(signature_input.encode("ascii"), tltype="dictionary")
-    except (ValueError, TypeError) as error:
-        raise RequestSignatureError(
-            "signature_malformed",
-            "Signature-Input is not a structured field dictionary (RFC 9651).",
-        ) from error
-    # One signature only: with two, a proxy and this service could disagree about which one counts.
-    if set(parsed) != {LABEL}:
-        raise RequestSignatureError(
-            "signature_profile",
-            f"There must be exactly one signature and its label must be {LABEL}.",
-        )
-    components, parameters = parsed[LABEL]
-    if not isinstance(components, list):
-        raise RequestSignatureError(
-            "signature_malformed", "The signature input is not a list of components."
-        )
-    covered = {str(value) for value, item_parameters in components if not item_parameters}
-    missing = [name for name in COMPONENTS if name not in covered]
-    if missing:
-        raise RequestSignatureError(
-            "signature_profile",
-            f"The signature does not cover: {', '.join(missing)}.",
-            {"missing": missing},
-        )
-    return dict(parameters)
-
-
-def _claimed(parameters: Mapping[str, Any], headers: Mapping[str, str]) -> VerifiedRequest:
-    """Read and type-check what the signature claims. Nothing here is verified yet."""
-    if parameters.get("tag") != TAG:
-        raise RequestSignatureError("signature_profile", f"The signature's tag must be {TAG}.")
-    created, expires = parameters.get("created"), parameters.get("expires")
-    if type(created) is not int or type(expires) is not int:
-        raise RequestSignatureError(
-            "signature_profile", "The signature needs integer created and expires parameters."
-        )
-    nonce, claimed_key_id = parameters.get("nonce"), parameters.get("keyid")
-    if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
-        raise RequestSignatureError(
-            "signature_profile", "The nonce must be 22 to 86 base64url characters."
-        )
-    if not isinstance(claimed_key_id, str) or not _KEY_ID.fullmatch(claimed_key_id):
-        raise RequestSignatureError(
-            "signature_profile", "The key id must be 64 lowercase hex digits."
-        )
-    idempotency_key = headers.get("idempotency-key")
-    if idempotency_key is None:
-        raise RequestSignatureError(
-            "idempotency_key_missing", "This request needs an Idempotency-Key header."
-        )
-    if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise RequestSignatureError(
-            "idempotency_key_invalid",
-            "Idempotency-Key must be 8 to 128 characters of A-Z a-z 0-9 _ . : -",
-        )
-    return VerifiedRequest(claimed_key_id, nonce, created, expires, idempotency_key)
-
-
-def window_check(request: VerifiedRequest, *, now_s: int, skew_s: int) -> None:
-    """Refuse a signature before or after its time by more than ``skew_s``, or RequestSignatureError
-    ``signature_window`` or ``clock_skew``."""
-    lifetime_s = request.expires_s - request.created_s
-    if not 0 < lifetime_s <= MAX_LIFETIME_S:
-        raise RequestSignatureError(
-            "signature_window",
-            f"A signature may live 1 to {MAX_LIFETIME_S} seconds; this one claims {lifetime_s}.",
-        )
-    data = {
-        "server_time_s": now_s,
-        "created_s": request.created_s,
-        "expires_s": request.expires_s,
-        "skew_s": skew_s,
-    }
-    if request.created_s > now_s + skew_s:
-        raise RequestSignatureError(
-            "clock_skew",
-            f"This was signed {request.created_s - now_s} s in the future; set the node's clock.",
-            data,
-        )
-    if request.expires_s < now_s - skew_s:
-        raise RequestSignatureError(
-            "clock_skew",
-            f"This signature ran out {now_s - request.expires_s} s ago; check the node's clock.",
-            data,
-        )
-
-
-def _check_digest(headers: Mapping[str, str], body: bytes) -> None:
-    """Compare Content-Digest with the body first, so that a damaged body is told apart from a wrong
-    key.
-    """
-    value = headers.get("content-digest")
-    if value is None:
-        raise RequestSignatureError(
-            "digest_missing", "This request needs a Content-Digest header (RFC 9530)."
-        )
-    try:
-        ContentDigest.verify(value, body)
-    except (HTTPMessageSignaturesException, UnicodeEncodeError) as error:
-        raise RequestSignatureError(
-            "digest_mismatch",
-            "Content-Digest is not the SHA-256 or SHA-512 of the body as received.",
-        ) from error

@@ -15,16 +15,17 @@ from typing import Any, TypeVar
 import click
 
 from network.agent import doctor as checks
-from network.agent.cli_context import Context
+from network.agent.cli_context import Context, address_read
 from network.agent.cli_registration import prove, register
 from network.agent.errors import AgentError, Exit, KeysError
-from network.agent.home import Home
+from network.agent.home import KEY_FILE, PQ_KEY_FILE, Home
 from network.agent.loop import Loop
 from network.agent.nvml import NvmlSource, nvml_load, nvml_source
 from network.agent.rounds import Node, Outcome
 from network.agent.sources import EmulatedSource, Source
 from network.agent.unit import unit_text
 from network.agent.xid import XidWatch
+from network.http_signatures import pq_key_id
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -81,12 +82,29 @@ def doctor(context: Context, as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--no-ml-dsa", is_flag=True, help="Ed25519 alone, no post-quantum key.")
+@click.option("--add-ml-dsa", is_flag=True, help="Only the post-quantum key, beside the other.")
 @click.pass_obj
-def keygen(context: Context) -> None:
-    """Make the node's Ed25519 key. It never leaves this machine."""
-    key = context.home.key_create()
-    click.echo(f"Key id {key.public_key().public_bytes_raw().hex()}")
-    click.echo(f"Stored in {context.home.path('node.key')}")
+def keygen(context: Context, no_ml_dsa: bool, add_ml_dsa: bool) -> None:
+    """Make the node's keys, Ed25519 and ML-DSA-65. They never leave this machine."""
+    if no_ml_dsa and add_ml_dsa:
+        raise click.UsageError("--no-ml-dsa and --add-ml-dsa contradict each other.")
+    home = context.home
+    if add_ml_dsa:
+        home.key_load()
+    else:
+        home.key_create()
+        click.echo(f"Stored in {home.path(KEY_FILE)}")
+    if add_ml_dsa or not (no_ml_dsa or home.path(PQ_KEY_FILE).exists()):
+        home.pq_key_create()
+        click.echo(f"Stored in {home.path(PQ_KEY_FILE)}")
+    keys = home.keys_load()
+    click.echo(f"Key id {keys.public.hex()}")
+    if keys.ml_dsa_65 is not None:
+        click.echo(f"Post-quantum key id {pq_key_id(keys.pq_public)}")
+    operator = home.config_load().operator
+    if operator is not None:
+        click.echo(f"Keys hash for rotateKeys 0x{keys.hash(address_read(operator)).hex()}")
 
 
 def _source_options(command: Command) -> Command:
@@ -209,7 +227,7 @@ def _node(
         client=context.client(),
         home=context.home,
         source=source,
-        key=context.home.key_load(),
+        keys=context.home.keys_load(),
         node_id=identifier,
         require_evidence=require_evidence,
     )

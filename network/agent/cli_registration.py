@@ -24,7 +24,6 @@ from network.agent.registration import (
     proof_send,
     register_calldata,
 )
-from network.registration import keys_hash
 
 
 @click.command()
@@ -56,8 +55,7 @@ def register(
     """
     wallet = wallet_open(keystore, passphrase_file)
     address = wallet.address if wallet else address_read(operator)
-    key = context.home.key_load()
-    hash_ = keys_hash(operator=address, ed25519=key.public_key().public_bytes_raw())
+    hash_ = context.home.keys_load().hash(address)
     application = Application(address, hash_, gpu_class, gpus, region, metadata_uri)
     if wallet is None:
         _print_calldata(application, deployment)
@@ -150,14 +148,8 @@ def _print_calldata(application: Application, deployment: Path | None) -> None:
 
 
 def _proof(context: Context, client: ServiceClient, node_id: bytes, operator: bytes) -> Proof:
-    public_key = context.home.key_load().public_key().public_bytes_raw()
-    return proof_open(
-        client,
-        node_id=node_id,
-        public_key=public_key,
-        operator=operator,
-        keys_hash=keys_hash(operator=operator, ed25519=public_key),
-    )
+    keys = context.home.keys_load()
+    return proof_open(client, node_id=node_id, keys=keys, operator=operator)
 
 
 def _proof_keep(context: Context, proof: Proof) -> None:
@@ -183,9 +175,9 @@ def _proof_again(context: Context, nonce: str | None) -> Proof:
 def _prove(
     context: Context, client: ServiceClient, node_id: bytes, proof: Proof, signature: bytes
 ) -> None:
-    key = context.home.key_load()
+    keys = context.home.keys_load()
     accepted = proof_send(
-        client, node_id=node_id, proof=proof, key=key, operator_signature=signature
+        client, node_id=node_id, proof=proof, keys=keys, operator_signature=signature
     )
     context.home.path("proof.json").unlink(missing_ok=True)
     click.echo(f"The service accepts key {accepted.get('key_id')}. Next: althing-node run")

@@ -10,9 +10,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from network.agent.errors import ServiceRefused, ServiceUnreachable
+from network.agent.home import NodeKeys
 from network.http_signatures import sign_request
 
 #: Seconds for one request; a verdict over 16 GPUs takes well below one.
@@ -82,16 +82,18 @@ class ServiceClient:
         path: str,
         body: bytes,
         *,
-        key: Ed25519PrivateKey,
+        keys: NodeKeys,
         idempotency_key: str,
     ) -> dict[str, Any]:
-        """Post signed by the node's key. The same idempotency key and body may be sent again."""
+        """Post signed by every key of the node. The same idempotency key and body may be sent
+        again."""
         url = f"{self.server}/api/v1/{path}"
         headers = sign_request(
             method="POST",
             url=url,
             body=body,
-            private_key=key,
+            private_key=keys.ed25519,
+            ml_dsa_65=keys.ml_dsa_65,
             idempotency_key=idempotency_key,
             now_s=self.now_s(),
         )

@@ -11,6 +11,7 @@ from network.agent.client import ServiceClient
 from network.agent.errors import AgentError, Exit, GpuError, ServiceUnreachable
 from network.agent.home import Home
 from network.agent.nvml import NvmlSource
+from network.http_signatures import pq_key_id
 
 #: Used until the service has told ``attest.clock_skew``.
 DEFAULT_SKEW_S: Final = 30
@@ -110,8 +111,12 @@ def _health_checks(gpus: list[dict[str, Any]]) -> list[Check]:
 
 
 def _key_check(home: Home) -> Check:
-    key = home.key_load()
-    return Check("node key", Mark.OK, f"Key id {key.public_key().public_bytes_raw().hex()}.")
+    keys = home.keys_load()
+    if keys.ml_dsa_65 is None:
+        text = f"Key id {keys.public.hex()}; no ML-DSA-65 key (keygen --add-ml-dsa makes one)."
+        return Check("node key", Mark.NOTE, text, "pq_key_missing")
+    text = f"Key id {keys.public.hex()}, post-quantum {pq_key_id(keys.pq_public)}."
+    return Check("node key", Mark.OK, text)
 
 
 def _service_check(client: ServiceClient) -> Check:

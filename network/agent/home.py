@@ -1,8 +1,9 @@
 """The agent's directory: the node's key, its configuration, and the state that survives crashes.
 
-``node.key``     Ed25519 private key, PKCS 8 PEM, readable by its owner only
-``config.json``  service address, node id, operator
-``state.json``   last report's number and hash, and the one that was being sent
+``node.key``        Ed25519 private key, PKCS 8 PEM, readable by its owner only
+``node-mldsa.key``  ML-DSA-65 private key in the same form, its seed; a node may be without
+``config.json``     service address, node id, operator
+``state.json``      last report's number and hash, and the one that was being sent
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -24,8 +26,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from network.agent.errors import KeysError
+from network.registration import keys_hash
 
 KEY_FILE: Final = "node.key"
+PQ_KEY_FILE: Final = "node-mldsa.key"
 CONFIG_FILE: Final = "config.json"
 STATE_FILE: Final = "state.json"
 
@@ -55,6 +59,28 @@ class State:
     pending_hash: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NodeKeys:
+    """What a node signs with. ``ml_dsa_65`` is its post-quantum key, where it has one."""
+
+    ed25519: Ed25519PrivateKey
+    ml_dsa_65: MLDSA65PrivateKey | None = None
+
+    @property
+    def public(self) -> bytes:
+        """The raw Ed25519 public key, 32 bytes."""
+        return self.ed25519.public_key().public_bytes_raw()
+
+    @property
+    def pq_public(self) -> bytes:
+        """The raw ML-DSA-65 public key, 1952 bytes; empty without one."""
+        return b"" if self.ml_dsa_65 is None else self.ml_dsa_65.public_key().public_bytes_raw()
+
+    def hash(self, operator: bytes) -> bytes:
+        """The keys hash that the registry holds for a node with these keys (32 bytes)."""
+        return keys_hash(operator=operator, ed25519=self.public, ml_dsa_65=self.pq_public)
+
+
 class Home:
     """The agent's directory, made on first use with mode 0700."""
 
@@ -68,41 +94,75 @@ class Home:
     def key_create(self) -> Ed25519PrivateKey:
         """Make the node's key. Raises KeysError ``key_exists`` rather than replace one."""
         key = Ed25519PrivateKey.generate()
+        self._key_write(KEY_FILE, key)
+        return key
+
+    def pq_key_create(self) -> MLDSA65PrivateKey:
+        """Make the node's post-quantum key; the file holds its 32-byte seed (FIPS 204).
+
+        Raises KeysError ``key_exists``, or ``pq_unsupported`` where the cryptographic library of
+        this machine is too old.
+        """
+        try:
+            key = MLDSA65PrivateKey.generate()
+        except UnsupportedAlgorithm as error:
+            raise KeysError(
+                "pq_unsupported", "The cryptographic library here knows no ML-DSA-65; update it."
+            ) from error
+        self._key_write(PQ_KEY_FILE, key)
+        return key
+
+    def key_load(self) -> Ed25519PrivateKey:
+        """Read the node's key. Raises KeysError ``key_missing|key_exposed|key_malformed``."""
+        if not self.path(KEY_FILE).exists():
+            raise KeysError(
+                "key_missing",
+                f"There is no node key at {self.path(KEY_FILE)}. Run: althing-node keygen",
+            )
+        key = self._key_read(KEY_FILE)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise _other_kind(self.path(KEY_FILE), "Ed25519")
+        return key
+
+    def keys_load(self) -> NodeKeys:
+        """Read both keys; the second is None where there is none. Raises as :meth:`key_load`."""
+        ed25519 = self.key_load()
+        if not self.path(PQ_KEY_FILE).exists():
+            return NodeKeys(ed25519)
+        key = self._key_read(PQ_KEY_FILE)
+        if not isinstance(key, MLDSA65PrivateKey):
+            raise _other_kind(self.path(PQ_KEY_FILE), "ML-DSA-65")
+        return NodeKeys(ed25519, key)
+
+    def _key_write(self, name: str, key: Ed25519PrivateKey | MLDSA65PrivateKey) -> None:
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         self._directory_ensure()
         try:
-            handle = os.open(self.path(KEY_FILE), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            handle = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise KeysError(
                 "key_exists",
-                f"{self.path(KEY_FILE)} exists. A registered key is replaced by rotating: move it "
+                f"{self.path(name)} exists. A registered key is replaced by rotating: move it "
                 "away, make a new one, then call rotateKeys on chain.",
             ) from error
         with os.fdopen(handle, "wb") as file:
             file.write(pem)
             file.flush()
             os.fsync(file.fileno())
-        return key
 
-    def key_load(self) -> Ed25519PrivateKey:
-        """Read the node's key. Raises KeysError ``key_missing|key_exposed|key_malformed``."""
-        path = self.path(KEY_FILE)
+    def _key_read(self, name: str) -> object:
+        path = self.path(name)
         try:
             exposed = path.stat().st_mode & 0o077
             pem = path.read_bytes()
         except OSError as error:
-            raise KeysError(
-                "key_missing", f"There is no node key at {path}. Run: althing-node keygen"
-            ) from error
+            raise KeysError("key_missing", f"{path} cannot be read: {error}.") from error
         if exposed:
             raise KeysError("key_exposed", f"Other users can read {path}. Run: chmod 600 {path}")
         try:
-            key = load_pem_private_key(pem, password=None)
+            return load_pem_private_key(pem, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise KeysError("key_malformed", f"{path} holds no private key.") from error
-        if not isinstance(key, Ed25519PrivateKey):
-            raise KeysError("key_malformed", f"{path} holds a key of another kind than Ed25519.")
-        return key
 
     def config_load(self) -> Config:
         """The configuration; empty where there is none yet."""
@@ -152,3 +212,7 @@ class Home:
                 f"Other users can replace files in {self.directory}. "
                 f"Run: chmod go-w {self.directory}",
             )
+
+
+def _other_kind(path: Path, kind: str) -> KeysError:
+    return KeysError("key_malformed", f"{path} holds a key of another kind than {kind}.")

@@ -11,8 +11,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from chain.addresses import AddressInvalid, parse_address, to_checksum
 from chain.decoding import AbiError, ContractCodec
 from chain.rpc.client import RpcClient
@@ -20,7 +18,8 @@ from chain.rpc.errors import ContractReverted, RpcError
 from chain.wallet import Wallet
 from network.agent.client import ServiceClient
 from network.agent.errors import ChainFault, ServiceRefused, ServiceUnreachable
-from network.registration import RegisterNode
+from network.agent.home import NodeKeys
+from network.registration import ML_DSA_REGISTER_CONTEXT, RegisterNode
 
 #: Seconds to wait for a transaction, and for the service to index it.
 RECEIPT_WAIT_S: Final = 300
@@ -207,7 +206,7 @@ class Registrar:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """An open challenge for the proof of keys. ``digest`` is what both keys sign."""
+    """An open challenge for the proof of keys. ``digest`` is what all keys sign."""
 
     nonce: str
     digest: bytes
@@ -219,18 +218,17 @@ def proof_open(
     client: ServiceClient,
     *,
     node_id: bytes,
-    public_key: bytes,
+    keys: NodeKeys,
     operator: bytes,
-    keys_hash: bytes,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Proof:
     """Ask for the challenge, waiting until the service has indexed the registration.
 
-    The digest is computed here from its parts and compared, so that neither key ever signs
+    The digest is computed here from its parts and compared, so that no key ever signs
     anything but ``RegisterNode`` for this node.
     """
     path = f"nodes/0x{node_id.hex()}/key-challenges/"
-    content = {"ed25519": f"0x{public_key.hex()}"}
+    content = _public_keys(keys)
     for _ in range(int(INDEX_WAIT_S / POLL_S)):
         try:
             answer = client.post_open(path, content)
@@ -245,7 +243,7 @@ def proof_open(
             f"The service did not see the registration in {INDEX_WAIT_S} s; run: "
             "althing-node prove",
         )
-    return _proof_check(answer, node_id=node_id, operator=operator, keys_hash=keys_hash)
+    return _proof_check(answer, node_id=node_id, operator=operator, keys_hash=keys.hash(operator))
 
 
 def _proof_check(
@@ -286,19 +284,27 @@ def proof_send(
     *,
     node_id: bytes,
     proof: Proof,
-    key: Ed25519PrivateKey,
+    keys: NodeKeys,
     operator_signature: bytes,
 ) -> dict[str, Any]:
-    """Send both signatures; return the accepted key."""
-    return client.post_open(
-        f"nodes/0x{node_id.hex()}/keys/",
-        {
-            "ed25519": f"0x{key.public_key().public_bytes_raw().hex()}",
-            "nonce": proof.nonce,
-            "operator_signature": f"0x{operator_signature.hex()}",
-            "node_signature": f"0x{key.sign(proof.digest).hex()}",
-        },
-    )
+    """Send every key's signature; return the accepted key."""
+    content = _public_keys(keys) | {
+        "nonce": proof.nonce,
+        "operator_signature": f"0x{operator_signature.hex()}",
+        "node_signature": f"0x{keys.ed25519.sign(proof.digest).hex()}",
+    }
+    if keys.ml_dsa_65 is not None:
+        signature = keys.ml_dsa_65.sign(proof.digest, ML_DSA_REGISTER_CONTEXT)
+        content["ml_dsa_signature"] = f"0x{signature.hex()}"
+    return client.post_open(f"nodes/0x{node_id.hex()}/keys/", content)
+
+
+def _public_keys(keys: NodeKeys) -> dict[str, str]:
+    """As the API takes them."""
+    content = {"ed25519": f"0x{keys.public.hex()}"}
+    if keys.pq_public:
+        content["ml_dsa_65"] = f"0x{keys.pq_public.hex()}"
+    return content
 
 
 def _bytes32(text: str, name: str) -> bytes:

@@ -10,11 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from network.agent.client import ServiceClient, body_encode
 from network.agent.errors import AttestationUnavailable, ServiceUnreachable
-from network.agent.home import Home, State
+from network.agent.home import Home, NodeKeys, State
 from network.agent.sources import Source, evidence_json
 from network.attestation.evidence import DeviceEvidence
 from network.attestation.identity import device_identity
@@ -54,7 +52,7 @@ class Node:
     client: ServiceClient
     home: Home
     source: Source
-    key: Ed25519PrivateKey
+    keys: NodeKeys
     node_id: str
     require_evidence: bool = False
     sleep: Callable[[float], object] = time.sleep
@@ -72,7 +70,7 @@ class Node:
         challenge = self.client.post_signed(
             "attestations/challenges/",
             body_encode({"devices": [f"0x{identity}" for identity in identities]}),
-            key=self.key,
+            keys=self.keys,
             idempotency_key=f"challenge-{uuid.uuid4().hex}",
         )
         nonce, seq, previous = _challenge_read(challenge)
@@ -140,7 +138,7 @@ class Node:
                 return self.client.post_signed(
                     "attestations/",
                     body,
-                    key=self.key,
+                    keys=self.keys,
                     # Names these bytes, so that a repetition is answered and not judged twice.
                     idempotency_key=f"report-{seq}-{digest[2:34]}",
                 )

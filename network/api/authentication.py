@@ -1,5 +1,6 @@
 """Signed requests of nodes (RFC 9421, RFC 9530) as a REST framework authentication."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,12 @@ from network.http_signatures import (
     MAX_SKEW_S,
     RequestSignatureError,
     VerifiedRequest,
+    pq_signature_verify,
     verify_request,
     window_check,
 )
 from network.models import Node, NodeKey, NodeKeyStatus
-from network.selectors.policy import PolicySnapshot, policy_current
+from network.selectors.policy import PolicySnapshot, PqMode, policy_current
 from network.services.requests import signature_nonce_use
 
 #: Codes of the profile that mean a broken request and not a doubtful sender.
@@ -29,12 +31,17 @@ _BAD_REQUEST = {"idempotency_key_missing", "idempotency_key_invalid"}
 
 @dataclass(frozen=True, slots=True)
 class NodeCredentials:
-    """Who signed: the key, its node, what the signature vouches for, the policy of the moment."""
+    """Who signed: the key, its node, what the signature vouches for, the policy of the moment.
+
+    ``pq_signed`` tells of the second signature: True if it was good, False where the node has no
+    key for one, None where the policy asks for none.
+    """
 
     key: NodeKey
     node: Node
     request: VerifiedRequest
     policy: PolicySnapshot
+    pq_signed: bool | None
 
     @property
     def key_id(self) -> str:
@@ -44,9 +51,10 @@ class NodeCredentials:
 class NodeSignatureAuthentication(BaseAuthentication):
     """Accept a request signed by an active node key. ``request.auth`` is :class:`NodeCredentials`.
 
-    Order: the key must be known, the signature good, inside the policy's window, its nonce new;
-    only then is the body parsed. Nothing of a stranger's request makes us read the policy. The
-    address signed is rebuilt from ``SITE_URL``, never from Host.
+    Order: the key must be known, the signature good, inside the policy's window, the second
+    signature good where one is due, its nonce new; only then is the body parsed. Nothing of a
+    stranger's request makes us read the policy. The address signed is rebuilt from ``SITE_URL``,
+    never from Host.
 
     Raises:
         ApiError: 401 with a code of ``network.http_signatures`` or ``key_superseded``; 400
@@ -67,18 +75,19 @@ class NodeSignatureAuthentication(BaseAuthentication):
 
         at = clock.now()
         now_s = int(at.timestamp())
+        message: dict[str, Any] = {
+            "method": str(request.method),
+            "url": settings.SITE_URL + request.get_full_path(),
+            "headers": request.headers,
+            "body": request._request.body,
+        }
         try:
             verified = verify_request(
-                method=str(request.method),
-                url=settings.SITE_URL + request.get_full_path(),
-                headers=request.headers,
-                body=request._request.body,
-                resolve_key=resolve,
-                now_s=now_s,
-                skew_s=MAX_SKEW_S,
+                **message, resolve_key=resolve, now_s=now_s, skew_s=MAX_SKEW_S
             )
             policy = policy_current()
             window_check(verified, now_s=now_s, skew_s=policy.clock_skew_s)
+            pq_signed = pq_check(found[0], policy, verified, message)
         except RequestSignatureError as error:
             raise _refusal(error) from error
         node = Node.objects.filter(node_id=found[0].node_id).first()
@@ -94,10 +103,35 @@ class NodeSignatureAuthentication(BaseAuthentication):
             skew_s=policy.clock_skew_s,
             at=at,
         )
-        return None, NodeCredentials(found[0], node, verified, policy)
+        return None, NodeCredentials(found[0], node, verified, policy, pq_signed)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Signature realm="althing", label="althing", tag="althing-node-v1"'
+
+
+def pq_check(
+    key: NodeKey, policy: PolicySnapshot, verified: VerifiedRequest, message: Mapping[str, Any]
+) -> bool | None:
+    """Verify the second signature where policy and key ask for one; as ``pq_signed`` above.
+
+    Whether one is due is never read from the message: leaving it out must not be a way around it.
+
+    Raises:
+        RequestSignatureError: ``pq_required``, or a code of ``pq_signature_verify``.
+    """
+    if policy.pq_mode is PqMode.OFF:
+        return None
+    if not (key.ml_dsa_65 and policy.ml_dsa_65_counts):
+        if policy.pq_mode is PqMode.REQUIRED:
+            raise RequestSignatureError(
+                "pq_required",
+                "The network asks for post-quantum signatures, and this node's keys have none that "
+                "counts. Make an ML-DSA-65 key, rotate the keys on chain and prove them.",
+                {"pq_mode": int(policy.pq_mode)},
+            )
+        return False
+    pq_signature_verify(**message, request=verified, public_key=bytes(key.ml_dsa_65))
+    return True
 
 
 class IsSignedNode(BasePermission):
@@ -129,6 +163,8 @@ class NodeSignatureScheme(OpenApiAuthenticationExtension):
             "description": (
                 "HTTP message signature (RFC 9421), label `althing`, tag `althing-node-v1`, "
                 "Ed25519, over @method, @authority, @target-uri, content-digest, content-type "
-                "and idempotency-key; created, expires (60 s at most), nonce and keyid given."
+                "and idempotency-key; created, expires (60 s at most), nonce and keyid given. A "
+                "node with an ML-DSA-65 key signs the same again: label `althing-pq`, keyid the "
+                "SHA-256 of that key, context `althing-node-v1`."
             ),
         }

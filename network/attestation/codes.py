@@ -179,6 +179,10 @@ CODES: Final[Mapping[str, Code]] = {
         "The network has voted no tier for this class, so nothing is enough.",
         "Register in a class that has one, or propose the parameter.",
     ),
+    "pq.absent": Code(
+        "The node has registered no post-quantum key that counts, so it signs with Ed25519 alone.",
+        "Make one (keygen --add-ml-dsa), rotate the keys on chain and prove them.",
+    ),
     "report.bad_header": Code("The report is not a signed SPDM 1.1 exchange.", _NOT_GENUINE),
     "report.dup_index": Code("A measurement index is zero or comes twice.", _NOT_GENUINE),
     "report.not_dmtf": Code("A measurement is not in the DMTF format.", _NOT_GENUINE),

@@ -29,16 +29,20 @@ class EnergyFact:
 class NodeFacts:
     """``other_nodes`` maps the identities (lowercase hex SHA-256 of certificate 1's key) of devices
     in this report that another node has proven to that node's id, 64 lowercase hex digits;
-    ``energy`` is what is not believed of the report's energy claims."""
+    ``energy`` is what is not believed of the report's energy claims; ``pq_signed`` tells of the
+    request's post-quantum signature: verified, or absent because the node has no such key, or None
+    where the network asks for none."""
 
     other_nodes: Mapping[str, str] = field(default_factory=dict)
     energy: tuple[EnergyFact, ...] = ()
+    pq_signed: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The facts as stored with a verdict."""
         return {
             "other_nodes": dict(sorted(self.other_nodes.items())),
             "energy": [asdict(fact) for fact in self.energy],
+            "pq_signed": self.pq_signed,
         }
 
     @classmethod
@@ -53,7 +57,14 @@ class NodeFacts:
             for text in (*others.keys(), *others.values())
         ):
             raise ValueError("other_nodes must map 64 hex digits to 64 hex digits")
-        return cls(other_nodes=dict(others), energy=_energy(stored.get("energy", [])))
+        pq_signed = stored.get("pq_signed")
+        if not isinstance(pq_signed, bool | None):
+            raise ValueError("pq_signed must be true, false or null")
+        return cls(
+            other_nodes=dict(others),
+            energy=_energy(stored.get("energy", [])),
+            pq_signed=pq_signed,
+        )
 
 
 def _energy(stored: Any) -> tuple[EnergyFact, ...]:

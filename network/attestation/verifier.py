@@ -147,6 +147,14 @@ def _node_appraisal(
 ) -> Appraisal:
     findings = _node_findings(devices, evidence, policy) + topology_findings(devices)
     findings += [_energy_finding(fact) for fact in facts.energy]
+    if facts.pq_signed is False:
+        findings.append(
+            Finding(
+                "pq.absent",
+                "The node signs without a post-quantum key: it has registered none that counts.",
+                Severity.INFO,
+            )
+        )
     gpus = _gpus(devices)
     # A switch proves no GPU, whatever its own report is worth.
     tier = min((gpu.tier for gpu in gpus), default=_unattested_tier(evidence))

@@ -103,17 +103,19 @@ class NodeKey(models.Model):
     )
     operator = AddressField()
     ed25519 = Hash32Field(unique=True)
-    #: FIPS 204 ML-DSA-65 public key; empty until hybrid keys are asked for.
+    #: FIPS 204 ML-DSA-65 public key; empty where the node has none.
     ml_dsa_65 = BytesField(default=b"", blank=True)
     #: keccak256(abi.encode(operator, ed25519, keccak256(ml_dsa) or zero)), as in the registry.
     keys_hash = Hash32Field()
     status = models.CharField(
         max_length=7, choices=NodeKeyStatus.choices, default=NodeKeyStatus.ACTIVE
     )
-    #: The proof: the EIP-712 digest and both signatures over it.
+    #: The proof: the EIP-712 digest and every key's signature over it.
     proof_digest = Hash32Field()
     operator_signature = BytesField()
     node_signature = BytesField()
+    #: Empty without an ML-DSA-65 key.
+    ml_dsa_signature = BytesField(default=b"", blank=True)
     verified_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import IntEnum
 
 from django.db.models import F, Q
 
@@ -19,6 +20,15 @@ from network.attestation.policy import DEFAULTS, Policy
 from network.errors import PolicyUnavailable
 from network.models import Parameter, ParameterChange, ParameterKind, ParameterTightening
 from network.parameters import stricter
+
+
+class PqMode(IntEnum):
+    """``quantum.pq_mode``. Off: second signatures are not looked at. Hybrid: a node whose keys hash
+    covers an ML-DSA key must sign with both. Required: so must every node."""
+
+    OFF = 0
+    HYBRID = 1
+    REQUIRED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,16 @@ class PolicySnapshot:
     def clock_skew_s(self) -> int:
         """Seconds by which a node's clock may be wrong (``attest.clock_skew``)."""
         return self.number("attest.clock_skew", 30)
+
+    @property
+    def pq_mode(self) -> PqMode:
+        """What is asked of requests' second signatures (``quantum.pq_mode``)."""
+        return PqMode(min(self.number("quantum.pq_mode", PqMode.HYBRID), PqMode.REQUIRED))
+
+    @property
+    def ml_dsa_65_counts(self) -> bool:
+        """Whether ML-DSA-65 is among the algorithms that count (``quantum.pq_alg_mask``, bit 0)."""
+        return bool(self.number("quantum.pq_alg_mask", 1) & 1)
 
     def required_tier(self, gpu_class: str) -> int:
         """The tier (0..5) a class of nodes must prove; 0 where none is defined."""

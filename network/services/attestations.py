@@ -35,7 +35,8 @@ from network.verification import CACHES
 class Report:
     """One report as received. ``body`` is the request's body byte for byte; ``seq`` counts from 1;
     ``previous_hash`` is the SHA-256 of the body before, None for the first; ``inventory`` is the
-    body's, a claim of any JSON type."""
+    body's, a claim of any JSON type; ``pq_signed`` tells whether the request had a second signature
+    that was good (None where the network asks for none)."""
 
     body: bytes
     nonce: bytes
@@ -43,6 +44,7 @@ class Report:
     previous_hash: bytes | None
     devices: tuple[DeviceEvidence, ...]
     inventory: Any
+    pq_signed: bool | None
 
     @property
     def digest(self) -> bytes:
@@ -82,7 +84,13 @@ def attestation_receive(
         attestation=attestation,
         devices=report.devices,
         inventory_gpus=inventory_gpu_count(report.inventory),
-        facts=facts_gather(node=node, inventory=report.inventory, policy=policy, at=at),
+        facts=facts_gather(
+            node=node,
+            inventory=report.inventory,
+            pq_signed=report.pq_signed,
+            policy=policy,
+            at=at,
+        ),
         policy=policy,
         at=at,
     )

@@ -9,6 +9,12 @@ from network.selectors.policy import PolicySnapshot
 from network.services.energy import energy_record
 
 
-def facts_gather(*, node: Node, inventory: Any, policy: PolicySnapshot, at: datetime) -> NodeFacts:
-    """The facts for one report, as of its receipt. Call it under the lock of the node's reports."""
-    return NodeFacts(energy=energy_record(node=node, inventory=inventory, policy=policy, at=at))
+def facts_gather(
+    *, node: Node, inventory: Any, pq_signed: bool | None, policy: PolicySnapshot, at: datetime
+) -> NodeFacts:
+    """The facts for one report, as of its receipt. Call it under the lock of the node's reports.
+
+    ``pq_signed`` tells of the request's second signature (``network.api.authentication``).
+    """
+    energy = energy_record(node=node, inventory=inventory, policy=policy, at=at)
+    return NodeFacts(energy=energy, pq_signed=pq_signed)

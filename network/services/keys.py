@@ -88,6 +88,7 @@ def key_register(*, node: Node, proof: KeyProof, at: datetime) -> NodeKey:
             "proof_digest": digest,
             "operator_signature": proof.operator_signature,
             "node_signature": proof.node_signature,
+            "ml_dsa_signature": proof.ml_dsa_signature,
             "verified_at": at,
             "ended_at": None,
         },

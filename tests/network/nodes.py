@@ -92,6 +92,7 @@ class TestNode:
             private_key=options.pop("key", self.key),
             idempotency_key=options.pop("idempotency_key", secrets.token_hex(8)),
             now_s=options.pop("now_s", clock.now_s()),
+            ml_dsa_65=options.pop("ml_dsa_65", self.ml_dsa),
             **options,
         )
         headers = {name: value for name, value in (headers | spoilt).items() if value is not None}

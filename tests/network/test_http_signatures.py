@@ -126,7 +126,7 @@ def test_clock_skew_tells_the_server_time() -> None:
         ("Signature-Input", "((((", "signature_malformed"),
         ("Signature-Input", "é", "signature_malformed"),
         ("Signature-Input", "althing=1", "signature_malformed"),
-        ("Signature-Input", "a" * 5000, "signature_malformed"),
+        ("Signature-Input", "a" * 7000, "signature_malformed"),
     ],
 )
 def test_each_header_counts(name: str, value: str | None, code: str) -> None:

@@ -83,7 +83,7 @@ class AttestationView(SignedView):
             attestation, verdict = attestation_receive(
                 node=credentials.node,
                 key=credentials.key,
-                report=report_parse(request),
+                report=report_parse(request, credentials),
                 policy=credentials.policy,
                 at=clock.now(),
             )
@@ -95,7 +95,7 @@ class AttestationView(SignedView):
         return self.answer_once(request, work)
 
 
-def report_parse(request: Request) -> Report:
+def report_parse(request: Request, credentials: NodeCredentials) -> Report:
     """Read a report from a request's body.
 
     Raises:
@@ -114,5 +114,6 @@ def report_parse(request: Request) -> Report:
         seq=given.validated_data["seq"],
         previous_hash=given.validated_data["previous_hash"],
         devices=devices,
+        pq_signed=credentials.pq_signed,
         inventory=given.validated_data.get("inventory"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,7 @@ from network.agent.errors import Exit, KeysError
 from network.agent.home import Config, Home, State
 from network.agent.nvml import NvmlSource
 from network.agent.registration import codec
+from network.http_signatures import pq_key_id
 from network.registration import keys_hash
 from tests.network.agent.conftest import ScriptedService
 from tests.network.agent.fake_nvml import FakeNvml
@@ -49,6 +51,62 @@ class TestKeys:
         assert path.read_bytes() == pem
         public = Home(tmp_path / "home").key_load().public_key().public_bytes_raw()
         assert public.hex() in first.output
+
+    def test_both_keys_are_made_and_neither_is_replaced(self, tmp_path: Path) -> None:
+        made = althing_node(tmp_path, "keygen")
+        path = tmp_path / "node-mldsa.key"
+        assert path.stat().st_mode & 0o777 == 0o600
+        pem = path.read_bytes()
+        # RFC 9881: the seed alone, 54 bytes of DER, and not the 4,032 of the expanded key.
+        assert len(pem) < 150
+        keys = Home(tmp_path).keys_load()
+        assert keys.ml_dsa_65 is not None
+        assert pq_key_id(keys.pq_public) in made.output
+        (tmp_path / "node.key").rename(tmp_path / "old.key")
+        rotated = althing_node(tmp_path, "keygen")
+        assert rotated.exit_code == 0, rotated.output
+        assert path.read_bytes() == pem
+        again = althing_node(tmp_path, "keygen", "--add-ml-dsa")
+        assert (again.exit_code, "key_exists" in again.output) == (Exit.KEYS, True)
+
+    def test_a_node_may_go_without_the_second_key_and_add_it_later(self, tmp_path: Path) -> None:
+        missing = althing_node(tmp_path, "keygen", "--add-ml-dsa")
+        assert (missing.exit_code, "key_missing" in missing.output) == (Exit.KEYS, True)
+        assert althing_node(tmp_path, "keygen", "--no-ml-dsa").exit_code == 0
+        home = Home(tmp_path)
+        assert home.keys_load().ml_dsa_65 is None
+        before = home.keys_load().hash(bytes.fromhex(OPERATOR[2:]))
+        home.config_save(Config(operator=OPERATOR))
+        added = althing_node(tmp_path, "keygen", "--add-ml-dsa")
+        assert added.exit_code == 0, added.output
+        after = home.keys_load().hash(bytes.fromhex(OPERATOR[2:]))
+        assert f"Keys hash for rotateKeys 0x{after.hex()}" in added.output
+        assert after != before
+        both = althing_node(tmp_path, "keygen", "--add-ml-dsa", "--no-ml-dsa")
+        assert both.exit_code == 2
+
+    @pytest.mark.parametrize(
+        ("spoil", "expected"),
+        [
+            (lambda path: path.chmod(0o640), "key_exposed"),
+            (lambda path: path.write_text("nonsense"), "key_malformed"),
+            (
+                lambda path: path.write_bytes((path.parent / "node.key").read_bytes()),
+                "key_malformed",
+            ),
+        ],
+        ids=["exposed", "nonsense", "another kind"],
+    )
+    def test_a_second_key_that_cannot_be_used_is_named(
+        self, tmp_path: Path, spoil: Callable[[Path], object], expected: str
+    ) -> None:
+        home = Home(tmp_path)
+        home.key_create()
+        home.pq_key_create()
+        spoil(tmp_path / "node-mldsa.key")
+        with pytest.raises(KeysError) as caught:
+            home.keys_load()
+        assert caught.value.code == expected
 
     def test_keys_that_cannot_be_used_are_named(self, tmp_path: Path) -> None:
         home = Home(tmp_path)
@@ -125,6 +183,7 @@ class TestDoctor:
     def test_everything_in_order(self, tmp_path: Path, scripted: ScriptedService) -> None:
         home = Home(tmp_path)
         home.key_create()
+        home.pq_key_create()
         client = self.service(scripted, date="Fri, 15 Jan 2027 08:00:00 GMT")
         found = examine(source=cards(), home=home, client=client)
         assert exit_code(found) is Exit.OK
@@ -199,8 +258,13 @@ class TestRegisterByHand:
         registry: ContractCodec = codec("NodeRegistry")
         calldata = bytes.fromhex(result.output.splitlines()[-1][2:])
         function, arguments = registry.decode_input(calldata)
-        public = Home(tmp_path).key_load().public_key().public_bytes_raw()
-        expected = keys_hash(operator=bytes.fromhex(OPERATOR[2:]), ed25519=public)
+        keys = Home(tmp_path).keys_load()
+        expected = keys_hash(
+            operator=bytes.fromhex(OPERATOR[2:]),
+            ed25519=keys.public,
+            ml_dsa_65=keys.pq_public,
+        )
+        assert len(keys.pq_public) == 1952
         assert function == "register"
         assert arguments["keysHash"] == expected
         assert arguments["class"] == b"h100_80g".ljust(32, b"\0")

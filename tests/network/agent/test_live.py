@@ -85,7 +85,7 @@ class Operator:
                 2,
                 behaviours={1: Behaviour(**behaviour)},
             ),
-            key=home.key_load(),
+            keys=home.keys_load(),
             node_id=node_id,
         )
 
@@ -142,7 +142,11 @@ def test_register_prove_attest(registered: Operator) -> None:
     stored = json.loads(bytes(reports[1].evidence))
     assert stored["inventory"]["source"] == "ALTHING EMULATED"
     key = NodeKey.objects.get()
-    assert key.key_id == home.key_load().public_key().public_bytes_raw().hex()
+    assert key.key_id == home.keys_load().public.hex()
+    # Proven with both keys, and signed with both: the network's default is hybrid.
+    assert (key.ml_dsa_65, len(key.ml_dsa_signature)) == (home.keys_load().pq_public, 3309)
+    assert "pq.absent" not in {row["code"] for row in answer["verdict"]["findings"]["findings"]}
+    assert Verdict.objects.latest("id").inputs["facts"]["pq_signed"] is True
 
 
 def test_registering_again_changes_nothing(registered: Operator, settings: Any) -> None:
@@ -211,8 +215,9 @@ def test_a_wallet_without_keystore_signs_the_typed_data(operator: Operator) -> N
         *("--class", "h100_80g", "--gpus", "2", "--region", "eu-north"),
     )
     assert printed.exit_code == 0, printed.output
-    public = Home(operator.home).key_load().public_key().public_bytes_raw()
-    node_id = operator.world.register_node(public)
+    keys = Home(operator.home).keys_load()
+    public = keys.public
+    node_id = operator.world.register_node(public, ml_dsa_65=keys.pq_public)
     operator.world.settle()
     asked = operator("prove", "--node-id", f"0x{node_id.hex()}")
     assert asked.exit_code == 0, asked.output

@@ -21,7 +21,7 @@ from network.agent.errors import (
     ServiceRefused,
     ServiceUnreachable,
 )
-from network.agent.home import Home, State
+from network.agent.home import Home, NodeKeys, State
 from network.agent.loop import BACKOFF_MAX_S, Loop, backoff_s, report_interval_s
 from network.agent.registration import Proof, proof_open
 from network.agent.rounds import Node, Outcome
@@ -96,7 +96,7 @@ def node(tmp_path: Path, scripted: ScriptedService, waits: list[float]) -> Node:
         client=ServiceClient(SERVER, transport=scripted.transport(), now_s=lambda: 1_800_000_000.0),
         home=Home(tmp_path / "home"),
         source=source,
-        key=KEY,
+        keys=NodeKeys(KEY),
         node_id=NODE_ID,
         sleep=waits.append,
     )
@@ -272,7 +272,7 @@ class TestProof:
     STATEMENT = RegisterNode(
         operator=b"\x0a" * 20,
         node_id=b"\xab" * 32,
-        keys_hash=b"\x01" * 32,
+        keys_hash=NodeKeys(KEY).hash(b"\x0a" * 20),
         nonce=b"\x11" * 32,
         deadline_s=1_800_000_600,
         chain_id=31337,
@@ -292,9 +292,8 @@ class TestProof:
         return proof_open(
             ServiceClient(SERVER, transport=scripted.transport()),
             node_id=self.STATEMENT.node_id,
-            public_key=KEY.public_key().public_bytes_raw(),
+            keys=NodeKeys(KEY),
             operator=self.STATEMENT.operator,
-            keys_hash=self.STATEMENT.keys_hash,
             sleep=lambda _: None,
         )
 

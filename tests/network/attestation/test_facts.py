@@ -57,7 +57,7 @@ def test_facts_of_gpus_that_are_not_in_the_report_change_nothing() -> None:
 
 
 def test_stored_facts_are_read_back_the_same() -> None:
-    facts = NodeFacts({"cd" * 32: OTHER, "00" * 32: "ef" * 32})
+    facts = NodeFacts({"cd" * 32: OTHER, "00" * 32: "ef" * 32}, pq_signed=True)
     stored = json.loads(json.dumps(facts.as_json()))
     assert NodeFacts.from_json(stored) == facts
     assert list(stored["other_nodes"]) == sorted(stored["other_nodes"])
@@ -71,3 +71,13 @@ def test_stored_facts_are_read_back_the_same() -> None:
 def test_stored_facts_that_nobody_can_have_written_are_refused(others: Any) -> None:
     with pytest.raises(ValueError, match="other_nodes"):
         NodeFacts.from_json({"other_nodes": others})
+
+
+@pytest.mark.parametrize(("pq_signed", "found"), [(None, False), (True, False), (False, True)])
+def test_a_node_without_a_post_quantum_key_is_noted(pq_signed: bool | None, found: bool) -> None:
+    appraisal = Judge(facts=NodeFacts(pq_signed=pq_signed))(gpu().evidence(NONCE))
+    noted = [finding for finding in appraisal.findings if finding.code == "pq.absent"]
+    assert [finding.severity for finding in noted] == [Severity.INFO] * found
+    assert appraisal.status is Status.AFFIRMING
+    with pytest.raises(ValueError, match="pq_signed"):
+        NodeFacts.from_json({"pq_signed": "yes"})
