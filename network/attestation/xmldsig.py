@@ -2,10 +2,11 @@
 
 The profile is the one of NVIDIA's manifests: one Reference to the whole document, the enveloped
 transform then Canonical XML 1.1, SHA-384, ECDSA P-384 with a raw r || s value, KeyInfo holding
-certificates only. The caller gets the tree that was signed, parsed again from the very bytes that
-were digested, so nothing outside the signature can be read by mistake. The document's bytes must
-be the plain form of its content, as all of NVIDIA's are: the signature alone would not notice an
-XML declaration, a comment beside the root or other quotation marks.
+certificates only. The caller gets the very tree that was made canonical and digested, its signature
+taken out, so nothing outside the signature can be read by mistake: what a canonical form leaves
+out (comments, entities, document types) is refused before. The document's bytes must be the plain
+form of its content, as all of NVIDIA's are: the signature alone would not notice an XML
+declaration, a comment beside the root or other quotation marks.
 """
 
 from __future__ import annotations
@@ -42,9 +43,11 @@ class XmlSignatureError(EvidenceError):
 
 @dataclass(frozen=True, slots=True)
 class SignedDocument:
-    """The verified tree without its signature, and the signer's certificates, leaf first."""
+    """The verified tree without its signature, the bytes that were digested (its canonical form),
+    and the signer's certificates, leaf first."""
 
     root: etree._Element
+    content: bytes
     certificates: tuple[ExactCertificate, ...]
 
 
@@ -70,7 +73,7 @@ def verify_enveloped(xml: bytes, *, authorities: Authorities | None = None) -> S
         raise XmlSignatureError("rim.signature", "The manifest's signer has no P-384 key.")
     if not raw_signature_verify(key, _base64(value.text), signed_info_bytes):
         raise XmlSignatureError("rim.signature", "The manifest's signature is wrong.")
-    return SignedDocument(root=_parse(content), certificates=certificates)
+    return SignedDocument(root=root, content=content, certificates=certificates)
 
 
 def _parse(xml: bytes) -> etree._Element:
