@@ -96,6 +96,8 @@ class Environment(BaseSettings):
     #: Folder with reference integrity manifests (RIM), ``<id>.swidtag``; new files in it are
     #: verified and taken into the database.
     althing_rim_dir: Path | None = None
+    #: Reports that are judged at once, over all processes; more are answered 503 with Retry-After.
+    althing_attest_concurrency: int = Field(default=8, ge=1, le=1024)
     #: Service that manifests are fetched from by id, https. Empty: none is fetched.
     althing_rim_url: str = ""
     #: OCSP responder that is asked whether certificates are revoked, https. Empty: nobody is asked.

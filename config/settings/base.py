@@ -148,6 +148,7 @@ EAR_KEY_PATH = ENV.althing_ear_key
 EAR_KEY_REQUIRED = False
 EMULATOR_ROOT_DIR = ENV.althing_emulator_root
 RIM_DIR = ENV.althing_rim_dir
+ATTEST_CONCURRENCY = ENV.althing_attest_concurrency
 RIM_URL = ENV.althing_rim_url
 OCSP_URL = ENV.althing_ocsp_url
 OCSP_NONCE = ENV.althing_ocsp_nonce

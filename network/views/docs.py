@@ -40,6 +40,7 @@ ERROR_CATALOGUE = [
     (413, "body_too_large", "A report has 2 MiB at most, other bodies 256 KiB."),
     (415, "unsupported_media_type", "Send application/json in UTF-8, uncompressed."),
     (429, "throttled", "Wait as long as Retry-After says."),
+    (503, "judging_busy", "Too many reports at once; send the same again after Retry-After."),
     (503, "policy_unavailable", "Nothing final is indexed yet; try again shortly."),
     (503, "rpc_unavailable", "The chain's node does not answer; try again shortly."),
 ]

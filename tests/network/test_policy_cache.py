@@ -22,8 +22,9 @@ from tests.network.nodes import TestNode, later
 pytestmark = [pytest.mark.chain, pytest.mark.django_db]
 MakeNode = Callable[..., TestNode]
 #: Statements of a signed report without savepoints: key and node, the policy's five, the
-#: signature's nonce, the idempotency key, the challenge, the report and its verdict, the answer.
-REPORT_QUERIES_MAX = 26
+#: signature's nonce, the idempotency key, a slot, the challenge, the report, its devices and
+#: collateral, its verdict, the answer.
+REPORT_QUERIES_MAX = 30
 
 
 def asked(caught: CaptureQueriesContext, table: str) -> int:

@@ -20,15 +20,18 @@ from network.api.serializers.nodes import (
 from network.api.views.base import IDEMPOTENCY_KEY, SignedView, node_of
 from network.api.views.nodes import verdict_json
 from network.attestation import EvidenceFormatError, devices_from_json
-from network.models import AttestationState
+from network.models import AttestationState, Verdict
 from network.services.attestations import Report, attestation_receive
 from network.services.challenges import challenge_issue
+from network.services.slots import judging_slot_take
 
 _ERRORS = (401, 403, 409, 422)
 #: For 128 GPUs, the most that ``attest.max_gpus_per_node`` can be: 12.3 KB of evidence and up to
 #: 3 KB of telemetry in about 100 keys for each.
 REPORT_MAX_BYTES = 2 * 1024 * 1024
 REPORT_LIMITS = JsonLimits(keys=16384)
+#: The large parts of a verdict, which never change and need not be kept twice.
+VERDICT_PARTS = ("findings", "policy", "ear_jwt")
 
 
 class ChallengeView(SignedView):
@@ -72,6 +75,17 @@ class AttestationView(SignedView):
     max_body_bytes = REPORT_MAX_BYTES
     json_limits = REPORT_LIMITS
 
+    def answer_stored(self, body: Any) -> Any:
+        verdict = {k: v for k, v in body["verdict"].items() if k not in VERDICT_PARTS}
+        return {**body, "verdict": verdict}
+
+    def answer_restored(self, stored: Any) -> Any:
+        if "verdict" not in stored:
+            return stored
+        row = Verdict.objects.get(pk=stored["verdict"]["id"])
+        parts = {name: getattr(row, name) for name in VERDICT_PARTS}
+        return {**stored, "verdict": stored["verdict"] | parts}
+
     @extend_schema(
         operation_id="attestations_create",
         parameters=[IDEMPOTENCY_KEY],
@@ -80,6 +94,7 @@ class AttestationView(SignedView):
     )
     def post(self, request: Request) -> Response:
         def work(credentials: NodeCredentials) -> tuple[int, Any]:
+            judging_slot_take()
             attestation, verdict = attestation_receive(
                 node=credentials.node,
                 key=credentials.key,

@@ -18,7 +18,7 @@ from chain.api.parsers import check_content_headers
 from chain.api.throttles import NodeThrottle, WriteThrottle
 from chain.api.views import query_check
 from network.api.authentication import IsSignedNode, NodeCredentials, NodeSignatureAuthentication
-from network.errors import NetworkError, NotFound
+from network.errors import NetworkError, NotFound, Unauthenticated
 from network.models import Attestation, Node
 from network.selectors.standing import nodes_with_verdicts
 from network.services.requests import (
@@ -104,7 +104,11 @@ class OpenWriteView(APIView):
 
 
 class SignedView(APIView):
-    """A write signed by a node. Order: size, rate by address, signature, rate by key, parse."""
+    """A write signed by a node. Order: size, known key, signature, rate, parse.
+
+    A request that a known node signed counts for that node alone, so that a data centre behind one
+    address is not slowed down by its size. Everything else counts for its address.
+    """
 
     authentication_classes: Any = (NodeSignatureAuthentication,)
     permission_classes: Any = (IsSignedNode,)
@@ -117,10 +121,25 @@ class SignedView(APIView):
         size_check(request, self.max_body_bytes)
         check_content_headers(request.META)
         body_take(request, self.max_body_bytes)
-        throttle = WriteThrottle()
-        if not throttle.allow_request(request, self):
-            self.throttled(request, throttle.wait() or 1)
         super().initial(request, *args, **kwargs)
+
+    def perform_authentication(self, request: Request) -> None:
+        """Ask who signed; what nobody known has signed is counted for its address."""
+        try:
+            super().perform_authentication(request)
+        except (ApiError, Unauthenticated):
+            throttle = WriteThrottle()
+            if not throttle.allow_request(request, self):
+                self.throttled(request, throttle.wait() or 1)
+            raise
+
+    def answer_stored(self, body: Any) -> Any:
+        """What is kept of an answer; a view leaves out what it can read again."""
+        return body
+
+    def answer_restored(self, stored: Any) -> Any:
+        """The answer again, from what :meth:`answer_stored` kept. A refusal is kept whole."""
+        return stored
 
     def answer_once(
         self, request: Request, work: Callable[[NodeCredentials], tuple[int, Any]]
@@ -143,11 +162,14 @@ class SignedView(APIView):
         )
         if isinstance(begun, StoredAnswer):
             headers = {"Idempotency-Replayed": "true"}
-            return Response(begun.body, status=begun.status_code, headers=headers)
+            body = self.answer_restored(begun.body)
+            return Response(body, status=begun.status_code, headers=headers)
         try:
             with transaction.atomic():
                 status_code, body = work(credentials)
-                idempotency_finish(row=begun, status_code=status_code, body=body)
+                idempotency_finish(
+                    row=begun, status_code=status_code, body=self.answer_stored(body)
+                )
         except (NetworkError, APIException) as error:
             refusal = exception_handler(error, {})
             if refusal is None or refusal.status_code >= 500 or refusal.status_code == 429:
