@@ -18,7 +18,7 @@ from network.attestation.emulator import (
     EmulatedGpu,
     EmulatorAuthority,
 )
-from network.attestation.evidence import DeviceEvidence
+from network.attestation.evidence import NVIDIA, DeviceEvidence
 
 #: The firmware that an emulated GPU of a class runs; classes with no CC have none.
 EMULATED_FIRMWARE = {"h100_80g": HOPPER, "h200_141g": HOPPER_H200, "b200_192g": BLACKWELL}
@@ -47,6 +47,8 @@ def evidence_json(device: DeviceEvidence) -> dict[str, Any]:
         "evidence": base64.b64encode(device.report).decode("ascii"),
         "certificate": base64.b64encode(device.certificate_chain).decode("ascii"),
     }
+    if device.vendor != NVIDIA:
+        entry["vendor"] = device.vendor
     if device.claimed_architecture is not None:
         entry["arch"] = device.claimed_architecture
     if device.claimed_uuid is not None:

@@ -16,6 +16,7 @@ from .policy import Tier
 
 #: T4 needs every one of these checks to hold, whatever the policy's switches say.
 T4_PREFIXES: Final = (
+    "evidence.vendor_unknown",
     "report.",
     "chain.",
     "sig.",

@@ -126,6 +126,10 @@ CODES: Final[Mapping[str, Code]] = {
     ),
     "evidence.too_many": Code("More devices were sent than can be read.", "Split the node."),
     "evidence.unreadable": Code("The saved evidence cannot be read.", _SAVED_FILE),
+    "evidence.vendor_unknown": Code(
+        "The devices of this vendor cannot be verified here.",
+        "Leave the vendor out for NVIDIA's devices; others prove no more than tier T2 so far.",
+    ),
     "fwid.absent": Code(
         "Report or certificate names no firmware id, so the two were not compared.",
         "None: older firmware does not tell it.",

@@ -1,14 +1,13 @@
-"""The appraisal of one GPU or switch: every check in the order that gives the clearest findings."""
+"""The appraisal of one NVIDIA GPU or switch: every check, in the order of the clearest findings."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
-from .allow_lists import NO_LISTS, AllowLists, allow_list_findings
+from .allow_lists import allow_list_findings
 from .appraisal import (
     Coverage,
     DeviceAppraisal,
@@ -17,22 +16,21 @@ from .appraisal import (
     measurements_compare,
     status_of,
 )
-from .caches import Caches
 from .certificates import DeviceChain, chain_findings
-from .chain_revocation import RevocationMaterial, chain_revocation
+from .chain_revocation import chain_revocation
 from .classes import class_finding
+from .context import Context
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence, DeviceKind
 from .opaque import FWID_BYTES, Opaque, OpaqueField, parse_opaque
-from .policy import Policy, Tier
+from .policy import Tier
 from .references import Reference, chip_of, references, rim_not_found
 from .revocation import RevocationState
-from .rim import Rim, RimStore, rim_findings
+from .rim import Rim, rim_findings
 from .security_versions import svn_conflicts, svn_findings
 from .signatures import raw_signature_verify
 from .spdm import Report, parse_report
 from .topology import fabric_of
-from .trust import TrustAnchors
 
 #: So many of the fields that mean nothing here are kept with the result.
 MAX_UNKNOWN_FIELDS: Final = 16
@@ -57,20 +55,9 @@ class _Work:
 
 @dataclass(frozen=True, slots=True)
 class DeviceAppraiser:
-    """The settings of one ``verify_evidence`` call; the same for all of its devices, read-only."""
+    """One context for NVIDIA's GPUs and switches."""
 
-    nonce: bytes
-    policy: Policy
-    now: datetime
-    trust: TrustAnchors
-    rims: RimStore
-    caches: Caches
-    gpu_class: str
-    #: The tier of a device that its own evidence proves nothing for.
-    unattested: Tier
-    #: None where nobody looks revocation up; an empty collection says that nothing was found.
-    revocation: RevocationMaterial | None = None
-    allow_lists: AllowLists = NO_LISTS
+    context: Context
 
     def appraise(self, index: int, evidence: DeviceEvidence) -> DeviceAppraisal:
         """Judge one device. All failed checks are reported, not only the first."""
@@ -88,7 +75,7 @@ class DeviceAppraiser:
     def _read_report(self, work: _Work, evidence: DeviceEvidence) -> None:
         try:
             work.report = parse_report(
-                evidence.report, tolerate_zero_padding=self.policy.tolerate_zero_padding
+                evidence.report, tolerate_zero_padding=self.context.policy.tolerate_zero_padding
             )
             work.opaque = parse_opaque(work.report.opaque)
         except EvidenceError as error:
@@ -97,12 +84,14 @@ class DeviceAppraiser:
     def _read_chain(self, work: _Work, evidence: DeviceEvidence) -> None:
         pem = evidence.certificate_chain
         try:
-            chain = self.caches.chain(pem)
+            chain = self.context.caches.chain(pem)
         except EvidenceError as error:
             work.findings.append(error.finding())
             return
         work.chain = chain
-        findings, anchor = chain_findings(chain, roots=self.trust.device, now=self.now)
+        findings, anchor = chain_findings(
+            chain, roots=self.context.trust.device, now=self.context.now
+        )
         work.findings += findings
         # Marked by what it says itself too: an emulated device of an installation that is not
         # trusted here must not look like a broken genuine one.
@@ -131,12 +120,16 @@ class DeviceAppraiser:
     def _check_nonce(self, work: _Work) -> None:
         if work.report is None:
             return
-        if not hmac.compare_digest(work.report.request_nonce, self.nonce):
+        expected, found = self.context.nonce, work.report.request_nonce
+        if not hmac.compare_digest(found, expected):
             work.findings.append(
                 Finding(
                     "nonce.mismatch",
                     "The report answers another challenge than the one issued.",
-                    data={"expected": self.nonce.hex(), "found": work.report.request_nonce.hex()},
+                    data={
+                        "expected": self.context.nonce.hex(),
+                        "found": work.report.request_nonce.hex(),
+                    },
                 )
             )
 
@@ -177,7 +170,7 @@ class DeviceAppraiser:
             # A switch is of no class, and of a chip that is not known the finding is another one.
             return
         finding = class_finding(
-            gpu_class=self.gpu_class,
+            gpu_class=self.context.gpu_class,
             chip=chip_of(work.chain, work.opaque) or "",
             chip_sku=work.opaque.text(OpaqueField.CHIP_SKU),
         )
@@ -187,7 +180,7 @@ class DeviceAppraiser:
     def _check_revocation(self, work: _Work) -> None:
         if work.chain is None:
             return
-        if self.revocation is None:
+        if self.context.revocation is None:
             work.findings.append(
                 Finding(
                     "revocation.unknown",
@@ -204,7 +197,9 @@ class DeviceAppraiser:
                 )
             )
             return
-        result = chain_revocation(work.chain.certificates, material=self.revocation, now=self.now)
+        result = chain_revocation(
+            work.chain.certificates, material=self.context.revocation, now=self.context.now
+        )
         work.findings += result.findings
         work.collateral["revocation"] = {"certificates": result.as_json()}
 
@@ -235,7 +230,7 @@ class DeviceAppraiser:
         floors = {source: rim.svn_floors for source, rim in rims.items() if rim.svn_floors}
         work.findings += svn_conflicts(floors)
         work.findings += svn_findings(floors, work.opaque)
-        work.findings += allow_list_findings(self.allow_lists, rims)
+        work.findings += allow_list_findings(self.context.allow_lists, rims)
         work.compared = comparison.golden - len(comparison.waived)
         work.matched = len(comparison.matched)
 
@@ -247,7 +242,7 @@ class DeviceAppraiser:
             work.findings.append(rim_not_found(reference, reason))
             return None
         try:
-            xml = self.rims.get(rim_id)
+            xml = self.context.rims.get(rim_id)
         except OSError as error:
             # The store's own trouble, told as such: the device is neither accepted nor blamed.
             reason = f"the store cannot be read ({error.strerror or type(error).__name__})"
@@ -257,14 +252,14 @@ class DeviceAppraiser:
             work.findings.append(rim_not_found(reference, "the store does not know it"))
             return None
         try:
-            rim = self.caches.rim(xml)
+            rim = self.context.caches.rim(xml)
         except EvidenceError as error:
             work.findings.append(error.finding())
             return None
         findings = rim_findings(
             rim,
-            roots=self.trust.rim,
-            now=self.now,
+            roots=self.context.trust.rim,
+            now=self.context.now,
             product=reference.product,
             version=version,
             edition=reference.edition,
@@ -280,12 +275,12 @@ class DeviceAppraiser:
         return None if any(f.code != "rim.expired" for f in findings) else rim
 
     def _result(self, index: int, work: _Work, evidence: DeviceEvidence) -> DeviceAppraisal:
-        findings = tuple(self.policy.judge(finding) for finding in work.findings)
+        findings = tuple(self.context.policy.judge(finding) for finding in work.findings)
         chain, opaque = work.chain, work.opaque
         return DeviceAppraisal(
             index=index,
             status=status_of(findings),
-            tier=device_tier(findings, unattested=self.unattested),
+            tier=device_tier(findings, unattested=self.context.unattested),
             emulated=work.emulated,
             findings=findings,
             report_sha256=hashlib.sha256(evidence.report).hexdigest(),
@@ -315,6 +310,14 @@ def _index_conflict(index: int) -> Finding:
         f"Both manifests are active for measurement {index}.",
         data={"index": index},
     )
+
+
+class Nvidia:
+    """NVIDIA's GPUs and switches, as a vendor of :mod:`.vendor`."""
+
+    def appraise(self, context: Context, index: int, evidence: DeviceEvidence) -> DeviceAppraisal:
+        """Judge one device."""
+        return DeviceAppraiser(context).appraise(index, evidence)
 
 
 def failed_device(

@@ -52,6 +52,9 @@ def trust_vector(
         return {"instance-identity": Ar4si.VERIFIER_MALFUNCTION}
     if device.failed("sig.", "nonce.", "chain.", "report."):
         return {"instance-identity": Ar4si.CRYPTO_FAILED}
+    if device.failed("evidence."):
+        # Nothing was looked at: of what vendor it is, is not known here.
+        return {"instance-identity": Ar4si.IDENTITY_UNRECOGNIZED}
     vector = {"executables": _executables(device)}
     if enrolled_identities is not None:
         vector["instance-identity"] = (

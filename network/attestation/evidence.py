@@ -1,8 +1,8 @@
 """What a node sends, decoded: per device a report and a certificate chain, and its context.
 
 The JSON shape is the one common to NVIDIA's tools: ``{"arch", "evidence": base64 report,
-"certificate": base64 of PEM text, "uuid"?}``. What the node claims (``arch``, ``uuid``) is kept as
-a claim and compared with what is signed.
+"certificate": base64 of PEM text, "uuid"?, "vendor"?}``. What the node claims (``arch``, ``uuid``)
+is kept as a claim and compared with what is signed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from .spdm import MAX_REPORT_BYTES
 
 #: More entries than any ``attest.max_gpus_per_node`` can allow.
 MAX_DEVICES: Final = 128
+#: The vendor of a device that names none. Which others there are is said in ``vendor.py``.
+NVIDIA: Final = "nvidia"
 #: What a switch is offered as (``arch``). Everything else is offered as a GPU.
 SWITCH_ARCHITECTURE: Final = "LS10"
 
@@ -37,12 +39,14 @@ class EvidenceFormatError(EvidenceError):
 
 @dataclass(frozen=True, slots=True)
 class DeviceEvidence:
-    """One device's evidence: SPDM report bytes and the PEM chain, leaf first."""
+    """One device's evidence: SPDM report bytes and the PEM chain, leaf first. ``vendor`` says whose
+    module judges it."""
 
     report: bytes
     certificate_chain: bytes
     claimed_architecture: str | None = None
     claimed_uuid: str | None = None
+    vendor: str = NVIDIA
 
     @property
     def kind(self) -> DeviceKind:
@@ -83,7 +87,7 @@ def devices_from_json(entries: Sequence[Mapping[str, Any]]) -> tuple[DeviceEvide
 def _device_from_json(entry: Mapping[str, Any], index: int) -> DeviceEvidence:
     if not isinstance(entry, Mapping):
         raise _invalid(index, "it is not an object")
-    for name in ("arch", "uuid"):
+    for name in ("arch", "uuid", "vendor"):
         value = entry.get(name)
         if value is not None and not (isinstance(value, str) and len(value) <= 64):
             raise _invalid(index, f"{name} is not a short string")
@@ -92,6 +96,7 @@ def _device_from_json(entry: Mapping[str, Any], index: int) -> DeviceEvidence:
         certificate_chain=_decode(entry.get("certificate"), index, "certificate", MAX_CHAIN_BYTES),
         claimed_architecture=entry.get("arch"),
         claimed_uuid=entry.get("uuid"),
+        vendor=entry.get("vendor") or NVIDIA,
     )
 
 

@@ -19,6 +19,7 @@ from .evidence import DeviceEvidence, DeviceKind, NodeEvidence
 from .opaque import Opaque, parse_opaque
 from .spdm import Report, parse_report
 from .trust import TrustAnchors
+from .vendor import VENDORS
 
 PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 #: The finding that tells of success.
@@ -99,6 +100,10 @@ class _Device:
     def steps(self) -> list[Step]:
         if self.result.status is Status.NONE:
             self._tell("The verifier", ("verifier.",), None, lambda: "")
+            self._rest()
+            return self.told
+        if self.sent.vendor not in VENDORS:
+            self._tell("The vendor", ("evidence.",), None, lambda: "")
             self._rest()
             return self.told
         self._read()

@@ -18,7 +18,8 @@ from .allow_lists import NO_LISTS, AllowLists
 from .appraisal import Appraisal, DeviceAppraisal, Status, status_of, with_findings
 from .caches import Caches
 from .chain_revocation import RevocationMaterial
-from .device import DeviceAppraiser, failed_device
+from .context import Context
+from .device import failed_device
 from .errors import Finding, Severity
 from .evidence import DeviceEvidence, DeviceKind, NodeEvidence
 from .facts import EnergyFact, NodeFacts
@@ -26,6 +27,7 @@ from .policy import REQUIRED_TIER_PREFIX, Policy, Tier
 from .rim import RimStore
 from .topology import SWITCHES, topology_findings
 from .trust import TrustAnchors
+from .vendor import appraise
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ def verify_evidence(
     """
     if now.tzinfo is None:
         raise ValueError("now must be timezone-aware")
-    appraiser = DeviceAppraiser(
+    context = Context(
         nonce=evidence.nonce,
         policy=policy,
         now=now,
@@ -67,7 +69,7 @@ def verify_evidence(
     devices = []
     for index, device in _bounded(evidence, policy):
         try:
-            devices.append(appraiser.appraise(index, device))
+            devices.append(appraise(context, index, device))
         except Exception:
             # A fault of ours on one device must neither hide nor accept the others.
             logger.exception("appraising device %d failed", index)
@@ -75,12 +77,12 @@ def verify_evidence(
                 failed_device(
                     index,
                     "The verifier failed on this device.",
-                    tier=appraiser.unattested,
+                    tier=context.unattested,
                     kind=device.kind,
                 )
             )
     known = facts or NodeFacts()
-    devices = _mark_duplicates(devices, policy, known, unattested=appraiser.unattested)
+    devices = _mark_duplicates(devices, policy, known, unattested=context.unattested)
     return _node_appraisal(tuple(devices), evidence, policy, known)
 
 

@@ -10,9 +10,9 @@ from typing import Final
 from django.db import transaction
 
 from chain.hashing import keccak
+from network.attestation import BoundedCache
 from network.attestation.allow_lists import AllowList as LoadedList
 from network.attestation.allow_lists import AllowLists, driver_digest
-from network.attestation.caches import BoundedCache
 from network.attestation.rim import load_rim
 from network.epochs.merkle import LEAF_PREFIX, MerkleTree
 from network.errors import Refused

@@ -147,6 +147,9 @@ class DeviceEvidenceSerializer(serializers.Serializer[Any]):
 
     arch = serializers.CharField(max_length=64, required=False)
     uuid = serializers.CharField(max_length=64, required=False)
+    vendor = serializers.CharField(
+        max_length=64, required=False, help_text="`nvidia`, which is also what none means."
+    )
     evidence = serializers.CharField(help_text="Base64 of the SPDM report.")
     certificate = serializers.CharField(help_text="Base64 of the PEM chain, leaf first.")
 

@@ -140,6 +140,7 @@ def device_json(device: DeviceEvidence) -> dict[str, Any]:
     return {
         "arch": device.claimed_architecture,
         "uuid": device.claimed_uuid,
+        "vendor": device.vendor,
         "evidence": base64.b64encode(device.report).decode("ascii"),
         "certificate": base64.b64encode(device.certificate_chain).decode("ascii"),
     }

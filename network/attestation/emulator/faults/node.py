@@ -60,6 +60,9 @@ FAULTS: Final[Mapping[str, Callable[[Scene], Scene]]] = {
     ),
     "evidence.invalid": lambda scene: replace(scene, devices=({"evidence": "*"},)),
     "evidence.too_many": lambda scene: replace(scene, devices=({},) * (MAX_DEVICES + 1)),
+    "evidence.vendor_unknown": lambda scene: scene.sending(
+        replace(scene.gpu.evidence(NONCE), vendor="nobody")
+    ),
     "inventory.incomplete": lambda scene: replace(scene, inventory={"gpus": []}),
     "node.devices_missing": lambda scene: replace(scene, gpu_count=2),
     "node.devices_unregistered": lambda scene: replace(
