@@ -1,4 +1,4 @@
-"""Everything ``/metrics`` tells: the chain layer's families and governance's own."""
+"""Everything ``/metrics`` tells: the chain layer's families, the network's and governance's own."""
 
 from collections.abc import Iterator
 
@@ -12,6 +12,7 @@ from chain.metrics import chain_metrics, gauge, labelled
 from governance.keeper import alarms
 from governance.models import GovernorProposal, Proposal, ReconcileFinding, ReconcileRun
 from governance.reconcile import findings_open
+from network.metrics import network_metrics
 
 
 class SiteCollector(Collector):
@@ -19,6 +20,7 @@ class SiteCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from chain_metrics()
+        yield from network_metrics()
         yield from _mismatch_metrics()
         yield from _reconcile_metrics()
         found: dict[str, int] = {}

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from network.views import docs, energy, nodes, parameters
+from network.views import docs, energy, nodes, parameters, trust
 
 app_name = "network"
 urlpatterns: list[URLPattern] = [
@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern] = [
     path("nodes/", nodes.node_list, name="node_list"),
     path("nodes/energy/method/", energy.energy_method, name="energy_method"),
     path("nodes/<str:node_id>/", nodes.node_detail, name="node_detail"),
+    path("trust/", trust.trust, name="trust"),
     path("api/docs/", docs.api_docs, name="api_docs"),
     path("api/docs/explorer/", docs.ApiExplorerView.as_view(), name="api_explorer"),
 ]

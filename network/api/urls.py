@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from network.api.views.attestation import AttestationView, ChallengeView
 from network.api.views.claims import NodeClaimsView
+from network.api.views.collateral import CollateralView
 from network.api.views.energy import NodeEnergyView
 from network.api.views.nodes import (
     NodeDetailView,
@@ -62,6 +63,7 @@ urlpatterns: list[URLPattern] = [
     path("verdicts/<int:verdict_id>/", VerdictDetailView.as_view(), name="api-verdict-detail"),
     *_write("policy/preview", PolicyPreviewView, "api-policy-preview"),
     path("network/trust/", TrustView.as_view(), name="api-trust"),
+    path("network/collateral/", CollateralView.as_view(), name="api-collateral"),
     path("network/policy/", PolicyView.as_view(), name="api-policy"),
     path("network/jwks/", JwksView.as_view(), name="api-jwks"),
     path("network/summary/", NetworkSummaryView.as_view(), name="api-network-summary"),
