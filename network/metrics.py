@@ -12,7 +12,6 @@ from network.attestation.revocation import RevocationState
 from network.selectors.collateral import (
     authority_states,
     revocation_figures,
-    rim_expiry,
     rims_in_force,
     rims_missing,
 )
@@ -29,8 +28,9 @@ def network_metrics() -> Iterator[Metric]:
 
 def _rim_metrics() -> Iterator[Metric]:
     now = clock.now()
-    count, first = rim_expiry()
-    yield gauge("rims", "Reference manifests that answer.", count)
+    rims = list(rims_in_force())
+    first = min((rim.valid_until for rim in rims), default=None)
+    yield gauge("rims", "Reference manifests that answer.", len(rims))
     yield gauge(
         "rims_missing", "Manifests that reports of the last day lacked.", len(rims_missing(at=now))
     )
@@ -43,7 +43,7 @@ def _rim_metrics() -> Iterator[Metric]:
         "rim_expiry_timestamp_seconds",
         "When a manifest's signer runs out (Unix time).",
         ["rim"],
-        [([rim.rim_id], rim.valid_until.timestamp()) for rim in rims_in_force()],
+        [([rim.rim_id], rim.valid_until.timestamp()) for rim in rims],
     )
 
 

@@ -77,6 +77,10 @@ class ChainCertificate(models.Model):
     emulated = models.BooleanField(default=False)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
+    #: What the newest OCSP response says, since when and until when; empty before the first.
+    ocsp_state = models.CharField(max_length=12, blank=True)
+    ocsp_since = models.DateTimeField(null=True)
+    ocsp_until = models.DateTimeField(null=True)
     #: When the responder is to be asked next; null where nobody asks.
     ocsp_due_at = models.DateTimeField(null=True, db_index=True)
     ocsp_failures = models.PositiveIntegerField(default=0)

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from cryptography import x509
 from django.db import transaction
+from django.db.models import Q
 
 from network.attestation.crl import Crl as LoadedCrl
 from network.attestation.crl import crl_sign_verify, parse_crl
@@ -76,8 +77,11 @@ def ocsp_ingest(
     revoked = state.state is RevocationState.REVOKED
     # Revocation is for ever, so nobody has to ask again.
     due_at = None if revoked else _ask_again_at(answer.next_update, at)
-    ChainCertificate.objects.filter(pk=certificate.pk).update(
-        ocsp_due_at=due_at, ocsp_failures=0, ocsp_error=""
+    rows = ChainCertificate.objects.filter(pk=certificate.pk)
+    rows.update(ocsp_due_at=due_at, ocsp_failures=0, ocsp_error="")
+    older = Q(ocsp_since=None) | Q(ocsp_since__lte=answer.this_update)
+    rows.filter(older).exclude(ocsp_state=RevocationState.REVOKED).update(
+        ocsp_state=state.state.value, ocsp_since=answer.this_update, ocsp_until=answer.next_update
     )
     if not is_new:
         return Statement(row, is_new=False)

@@ -214,7 +214,7 @@ class TestMetrics:
             assert client.get("/metrics", headers=forged).status_code == status
 
     def test_no_query_reads_a_large_table(self, client, chain_now, django_assert_max_num_queries):
-        with django_assert_max_num_queries(24) as queries:
+        with django_assert_max_num_queries(26) as queries:
             client.get("/metrics")
         for query in queries.captured_queries:
             if '"chain_log"' in query["sql"]:
