@@ -5,8 +5,9 @@ transform then Canonical XML 1.1, SHA-384, ECDSA P-384 with a raw r || s value, 
 certificates only. The caller gets the very tree that was made canonical and digested, its signature
 taken out, so nothing outside the signature can be read by mistake: what a canonical form leaves
 out (comments, entities, document types) is refused before. The document's bytes must be the plain
-form of its content, as all of NVIDIA's are: the signature alone would not notice an XML
-declaration, a comment beside the root or other quotation marks.
+form of its content, as all of NVIDIA's are: the signature alone would not notice a comment beside
+the root or other quotation marks. Before it there may be the one XML declaration that says what
+holds without it, after it newlines.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#sha384"
 ECDSA_SHA384: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"
 XML_WHITE_SPACE: Final = " \t\r\n"
 _WHITE_SPACE_BYTES: Final = XML_WHITE_SPACE.encode()
+#: The only one, byte by byte: version and encoding are those of a document without it.
+DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>'
 MAX_CERTIFICATES: Final = 8
 _HAS_XML_ATTRIBUTE: Final = etree.XPath("boolean(//@xml:*)")
 
@@ -107,7 +110,10 @@ def _check_nodes(root: etree._Element) -> None:
 
 def _check_plain(xml: bytes, root: etree._Element) -> None:
     plain = etree.tostring(root, encoding="utf-8", xml_declaration=False)
-    if xml not in (plain, plain + b"\n"):
+    content = xml
+    if xml.startswith(DECLARATION):
+        content = xml.removeprefix(DECLARATION).removeprefix(b"\n")
+    if content.rstrip(b"\n") != plain:
         raise XmlSignatureError(
             "rim.malformed", "The manifest's bytes are not the plain form of its content."
         )

