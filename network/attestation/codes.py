@@ -16,12 +16,14 @@ class Cause(StrEnum):
     """What can lead to a code.
 
     EVIDENCE: what a node sends about its devices, judged with the manifests and statements that the
-    service holds; CLAIMS: what it says beside, unsigned by a device; ROUND: how it plays a compute
-    round; SERVICE: the service's own state, settings, files or faults, whatever the node sends.
+    service holds; CLAIMS: what it says beside, unsigned by a device; REQUEST: with which keys it
+    signs; ROUND: how it plays a compute round; SERVICE: the service's own state, settings, files or
+    faults, whatever the node sends.
     """
 
     EVIDENCE = "evidence"
     CLAIMS = "claims"
+    REQUEST = "request"
     ROUND = "round"
     SERVICE = "service"
 
@@ -262,6 +264,7 @@ CAUSE_BY_PREFIX: Final[Mapping[str, Cause]] = {
     "challenge": Cause.ROUND,
     "compute": Cause.ROUND,
     "energy": Cause.CLAIMS,
+    "pq": Cause.REQUEST,
 }
 #: Codes whose cause differs from that of their prefix.
 CAUSE_BY_CODE: Final[Mapping[str, Cause]] = {

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from network.attestation.allow_lists import NO_LISTS, AllowLists
 from network.attestation.appraisal import Appraisal
 from network.attestation.certificates import load_device_chain
 from network.attestation.chain_revocation import RevocationMaterial, StoredDocument
@@ -63,6 +64,7 @@ class Scene:
     gpu_class: str = "h100_80g"
     gpu_count: int = 1
     policy: Policy = STRICT
+    allow_lists: AllowLists = NO_LISTS
 
     @classmethod
     def honest(cls, authority: EmulatorAuthority, *, now: datetime) -> Scene:
@@ -124,6 +126,7 @@ class Scene:
             trust=self.authority.trust(TrustAnchors({}, {})),
             rims=MappingRimStore(self.manifests),
             revocation=RevocationMaterial.load(ocsp=documents),
+            allow_lists=self.allow_lists,
         )
 
     def codes(self) -> frozenset[str]:

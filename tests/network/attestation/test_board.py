@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from network.attestation import DeviceEvidence, Severity, Status, Tier
+from network.attestation import (
+    DeviceEvidence,
+    NodeEvidence,
+    Severity,
+    Status,
+    Tier,
+    verify_evidence,
+)
+from network.attestation.allow_lists import AllowList, AllowLists
 from network.attestation.emulator import (
     HOPPER,
     Behaviour,
@@ -20,7 +28,18 @@ from network.attestation.emulator.encoding import Field, opaque_encode, report_e
 from network.attestation.evidence import DeviceKind
 from network.attestation.opaque import OpaqueField
 
-from .samples import AUTHORITY, EMULATED_RIMS, NONCE, STRANGER, STRICT, Judge, codes, gpu
+from .samples import (
+    AUTHORITY,
+    EMULATED_RIMS,
+    EMULATOR_TRUST,
+    NONCE,
+    NOW,
+    STRANGER,
+    STRICT,
+    Judge,
+    codes,
+    gpu,
+)
 
 BOARD = emulated_board(AUTHORITY, "board")
 EVIDENCE = BOARD.evidence(NONCE)
@@ -157,6 +176,21 @@ def test_a_switch_without_a_manifest_is_appraised_in_part() -> None:
     assert codes(appraisal) == {"rim.not_found"}
     assert (device.appraised_as, device.measurements_compared) == ("partial", 0)
     assert device.status is Status.WARNING
+
+
+def test_a_list_of_drivers_says_nothing_of_switches() -> None:
+    other = AllowList("11" * 32, frozenset({"22" * 32}))
+    evidence = NodeEvidence(NONCE, (EVIDENCE[0], EVIDENCE[8]), True, "h100_80g", 1)
+    appraisal = verify_evidence(
+        evidence,
+        policy=STRICT,
+        now=NOW,
+        trust=EMULATOR_TRUST,
+        rims=EMULATED_RIMS,
+        allow_lists=AllowLists(drivers=other),
+    )
+    assert codes(appraisal, 0) == {"driver.not_allowed"}
+    assert codes(appraisal, 1) == set()
 
 
 def test_a_gpus_manifest_does_not_count_for_a_switch() -> None:

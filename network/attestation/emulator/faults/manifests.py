@@ -9,6 +9,7 @@ from typing import Final
 
 from lxml import etree
 
+from network.attestation.allow_lists import AllowList, AllowLists
 from network.attestation.emulator.authority import EmulatorAuthority
 from network.attestation.emulator.firmware import HOPPER, VBIOS_INDICES
 from network.attestation.emulator.manifests import (
@@ -69,7 +70,17 @@ def _signature(xml: bytes) -> bytes:
     return etree.tostring(root, encoding="utf-8")
 
 
+#: A list that the network has voted for and that names something else, and one that the service
+#: was not given.
+_OTHERS: Final = AllowList("11" * 32, frozenset({"22" * 32}))
+_NOT_GIVEN: Final = AllowList("11" * 32, None)
+
+
 FAULTS: Final[Mapping[str, Callable[[Scene], Scene]]] = {
+    "driver.not_allowed": lambda scene: replace(scene, allow_lists=AllowLists(drivers=_OTHERS)),
+    "driver.not_evaluated": lambda scene: replace(
+        scene, allow_lists=AllowLists(drivers=_NOT_GIVEN)
+    ),
     "rim.chain": _stranger,
     "rim.digest": _changed(b'active="True"', b'active="False"'),
     "rim.doctype": _changed(b"<SoftwareIdentity", b"<!DOCTYPE a><SoftwareIdentity"),
@@ -79,6 +90,8 @@ FAULTS: Final[Mapping[str, Callable[[Scene], Scene]]] = {
     "rim.index_conflict": _index_conflict,
     "rim.keyinfo": _changed(b"<ds:X509Data>", b"<ds:KeyValue/><ds:X509Data>"),
     "rim.malformed": _changed(b"</SoftwareIdentity>", b""),
+    "rim.not_allowed": lambda scene: replace(scene, allow_lists=AllowLists(rims=_OTHERS)),
+    "rim.not_evaluated": lambda scene: replace(scene, allow_lists=AllowLists(rims=_NOT_GIVEN)),
     "rim.not_found": lambda scene: replace(scene, manifests={}),
     "rim.not_yet_valid": lambda scene: _signer(
         scene, rim_signer_valid_from=scene.now + timedelta(days=1)
