@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from chain import clock, conf
 from chain.contracts import contract
@@ -27,6 +27,7 @@ __all__ = [
     "SendingAccount",
     "SignerQuarantined",
     "Wait",
+    "account_address",
     "account_intents",
     "account_missing",
     "intent_account",
@@ -142,6 +143,17 @@ def account_missing(account: str) -> str:
     if note is None:
         return f"No sender has run yet, so whether there is a key of the {account} is not known."
     return note.sentence if note.state == AccountNote.State.NO_KEY else ""
+
+
+def account_address(account: str) -> bytes | None:
+    """The address that an account sends from, as the sender noted; None where none is known."""
+    chain_id = conf.chain_id()
+    note = AccountNote.objects.filter(chain_id=chain_id, account=account).first()
+    if note is not None and note.address is not None:
+        return bytes(note.address)
+    signers = Signer.objects.filter(chain_id=chain_id, account=account)
+    signer = signers.order_by(F("ticked_at").desc(nulls_last=True), "-pk").first()
+    return None if signer is None else bytes(signer.address)
 
 
 def intent_allowed(intent: TxIntent) -> str:

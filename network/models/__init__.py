@@ -50,6 +50,14 @@ from network.models.parameters import (
     TightenDirection,
 )
 from network.models.requests import IdempotencyKey, SignatureNonce
+from network.models.standing import (
+    Incident,
+    IncidentAction,
+    IncidentEvent,
+    IncidentState,
+    Strike,
+    VerifierBuild,
+)
 
 __all__ = [
     "ActivationKind",
@@ -72,6 +80,10 @@ __all__ = [
     "EpochRecord",
     "FindingSeverity",
     "IdempotencyKey",
+    "Incident",
+    "IncidentAction",
+    "IncidentEvent",
+    "IncidentState",
     "Node",
     "NodeEvent",
     "NodeKey",
@@ -90,7 +102,9 @@ __all__ = [
     "RimKind",
     "SetStatus",
     "SignatureNonce",
+    "Strike",
     "TightenDirection",
     "Verdict",
     "VerdictStatus",
+    "VerifierBuild",
 ]

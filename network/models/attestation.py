@@ -174,8 +174,8 @@ class DeviceFinding(models.Model):
 class AttestationState(models.Model):
     """Where a node's chain of reports stands: one row a node, the lock of its reports.
 
-    Written by ``network.services.attestations`` and ``network.services.verdicts``,
-    always under ``SELECT ... FOR UPDATE``.
+    Written by ``network.services.attestations``, ``network.services.verdicts`` and
+    ``network.services.strikes``, always under ``SELECT ... FOR UPDATE``.
     """
 
     node = models.OneToOneField(
@@ -190,6 +190,19 @@ class AttestationState(models.Model):
     latest_verdict = models.ForeignKey(
         Verdict, on_delete=models.PROTECT, null=True, related_name="latest_of"
     )
+    #: What the node's standing rests on: the newest accepted verdict, or, where none ever was
+    #: accepted, the newest. Old verdicts are dropped, so it may name one that is gone.
+    basis_verdict = models.ForeignKey(
+        Verdict,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="basis_of",
+    )
+    #: Refused reports that count against the node (``network.models.Strike``), since the last cure.
+    strikes = models.PositiveSmallIntegerField(default=0)
+    #: Accepted reports since the last strike.
+    good_in_row = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["node_id"]

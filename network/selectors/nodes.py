@@ -15,7 +15,7 @@ from network.models import (
     Verdict,
 )
 from network.selectors.policy import PolicySnapshot
-from network.selectors.standing import StandingWord, standing_annotate
+from network.selectors.standing import COUNTING, StandingWord, standing_annotate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class NetworkSummary:
 
     @property
     def attested_nodes(self) -> int:
-        return self.standings.get(StandingWord.ATTESTED, 0)
+        """Nodes that count, those on probation among them."""
+        return sum(self.standings.get(word, 0) for word in COUNTING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,16 @@ class PolicySnapshot:
         """Whether ML-DSA-65 is among the algorithms that count (``quantum.pq_alg_mask``, bit 0)."""
         return bool(self.number("quantum.pq_alg_mask", 1) & 1)
 
+    @property
+    def strikes_max(self) -> int:
+        """Strikes at which a node counts no longer (``slash.strikes``)."""
+        return self.number("slash.strikes", 3)
+
+    @property
+    def trust_consecutive(self) -> int:
+        """Accepted reports in a row that clear a node's strikes (``attest.trust_consecutive``)."""
+        return self.number("attest.trust_consecutive", 10)
+
     def required_tier(self, gpu_class: str) -> int:
         """The tier (0..5) a class of nodes must prove; 0 where none is defined."""
         return self.number(f"attest.required_tier_{gpu_class}")

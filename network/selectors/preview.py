@@ -1,11 +1,13 @@
 """Policy preview: which nodes would fall out under proposed parameter values, and why.
 
-Nothing is verified again and nothing is written. Each node's latest verdict keeps its findings;
-these are weighed anew by the same ``Policy.judge`` that weighed them first, once with the values
-in force at the finalized block and once with the proposed ones, and the node's standing follows
-from the result by the same rules as everywhere (``network.selectors.standing``). "Before" and
-"after" therefore differ by the proposal alone: a report that the policy in force already refuses
-falls out without it. What a stored verdict cannot answer is said, never guessed.
+Nothing is verified again and nothing is written. The verdict that a node's standing rests on
+keeps its findings; these are weighed anew by the same ``Policy.judge`` that weighed them first,
+once with the values in force at the finalized block and once with the proposed ones, and the
+node's standing follows by the same rules as everywhere (``network.selectors.standing``). "Before"
+and "after" therefore differ by the proposal alone: a report that the policy in force already
+refuses falls out without it. A node whose evidence would be refused falls out as soon as its last
+report is judged again; else when that has run out, or after ``slash.strikes`` refused ones. What a
+stored verdict cannot answer is said, never guessed.
 
 Many nodes share one situation (the same findings, tier and class), and each situation is judged
 once: the work grows with the nodes only by one light row each, without evidence or full findings.
@@ -26,9 +28,12 @@ from network.selectors.policy import PolicySnapshot, policy_current
 from network.selectors.preview_judge import Compared, Facts, Judge, Judged, Outcome
 from network.selectors.preview_words import preview_sentence
 from network.selectors.proposed import ProposedChange, proposed_changes
-from network.selectors.standing import StandingWord, latest_verdict, nodes_with_verdicts
+from network.selectors.standing import COUNTING, REFUSED, StandingWord, basis_verdict
 
-_VERDICT: Final = "attestation_state__latest_verdict"
+#: What a node's standing rests on, and its newest verdict, which may be another.
+_VERDICT: Final = "attestation_state__basis_verdict"
+_LATEST: Final = "attestation_state__latest_verdict"
+_UNREAD: Final = ("ear_jwt", "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class PolicyPreview:
     @property
     def attested_before(self) -> int:
         """Nodes that count under the policy in force."""
-        return sum(row.before == StandingWord.ATTESTED.value for row in self._judged.values())
+        return sum(row.before in COUNTING for row in self._judged.values())
 
     @property
     def falls_out(self) -> int:
@@ -109,8 +114,9 @@ class PolicyPreview:
             for position, judged in self._judged.items()
             if outcome is None or judged.outcome == outcome
         ]
-        rows = nodes_with_verdicts(Node.objects.filter(position__in=wanted))
-        return rows.defer(f"{_VERDICT}__ear_jwt", f"{_VERDICT}__policy")
+        rows = Node.objects.filter(position__in=wanted).select_related(_VERDICT, _LATEST)
+        unread = [f"{path}__{name}" for path in (_VERDICT, _LATEST) for name in _UNREAD]
+        return rows.defer(*unread, f"{_LATEST}__findings")
 
     def rows(self, nodes: Iterable[Node]) -> list[PreviewRow]:
         """Say of nodes from :meth:`nodes` what would become of them, and why. No query."""
@@ -190,6 +196,10 @@ def _facts(
         f"{_VERDICT}__evidence_at",
         f"{_VERDICT}__emulated",
         f"{_VERDICT}__attestation__device_count",
+        "attestation_state__last_seq",
+        "attestation_state__strikes",
+        f"{_LATEST}__pk",
+        f"{_LATEST}__status",
         _of_each_finding("code"),
         _of_each_finding("severity"),
     )  # fmt: skip
@@ -198,7 +208,8 @@ def _facts(
     emulated_at = []
     for row in rows:
         position, gpu_class, status, until, pk, verdict_status, tier, digest, seen = row[:9]
-        emulated, device_count, codes, severities = row[9:]
+        emulated, device_count, reports, strikes, latest, latest_status = row[9:15]
+        codes, severities = row[15:]
         situation = Facts(
             gpu_class=gpu_class,
             status=status,
@@ -208,6 +219,9 @@ def _facts(
             policy_hash=bytes(digest or b""),
             findings=tuple(dict.fromkeys(zip(codes or (), severities or (), strict=True))),
             device_count=device_count or 0,
+            has_reported=bool(reports),
+            strikes=strikes or 0,
+            is_refused_since=latest != pk and latest_status in REFUSED,
             fresh=(False, False) if seen is None else (seen > limits[0], seen > limits[1]),
         )
         found[position] = situation, pk
@@ -230,7 +244,7 @@ def _stored_policies(facts: Mapping[int, tuple[Facts, int | None]]) -> dict[byte
 
 
 def _row(preview: PolicyPreview, node: Node, judged: Judged) -> PreviewRow:
-    verdict = latest_verdict(node)
+    verdict = basis_verdict(node)
     return PreviewRow(
         node=node,
         outcome=judged.outcome.value,

@@ -16,10 +16,12 @@ from network.attestation.appraisal import status_of
 from network.models import AttestationState, Node, NodeStatus, Verdict, VerdictStatus
 from network.selectors.policy import PolicySnapshot
 from network.selectors.proposed import Bearing, ProposedChange
-from network.selectors.standing import StandingWord, node_standing
+from network.selectors.standing import COUNTING, StandingWord, node_standing
 
-#: The reason of a node whose report would be too old, and of one whose tier would not suffice.
+#: The reason of a node whose report would be too old, of one whose tier would not suffice, and of
+#: one with too many strikes.
 TOO_OLD: Final = "evidence.too_old"
+STRIKES: Final = "standing.strikes"
 TIER: Final = "tier.required"
 TOO_MANY: Final = "node.too_many_devices"
 _CLASS_UNKNOWN: Final = "policy.class_unknown"
@@ -55,9 +57,10 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One node's situation, small enough to be shared: what its latest verdict found, and what
-    of the node a standing asks. ``findings`` are (code, severity) as stored; ``fresh`` says
-    whether the report is young enough now and under the proposed policy."""
+    """One node's situation, small enough to be shared: what the verdict found that its standing
+    rests on, and what of the node a standing asks. ``findings`` are (code, severity) as stored;
+    ``fresh`` says whether the report is young enough now and under the proposed policy;
+    ``is_refused_since`` whether a newer report was refused."""
 
     gpu_class: str
     status: str
@@ -68,6 +71,9 @@ class Facts:
     findings: tuple[tuple[str, str], ...]
     device_count: int
     fresh: tuple[bool, bool]
+    strikes: int = 0
+    is_refused_since: bool = False
+    has_reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ class Judge:
     def __call__(self, facts: Facts) -> Judged:
         before, before_codes = self._standing(facts, 0)
         after, after_codes = self._standing(facts, 1)
-        was, would = (word == StandingWord.ATTESTED for word in (before, after))
+        was, would = (word in COUNTING for word in (before, after))
         if self._is_unanswered(facts, would=would):
             return Judged(Outcome.CANNOT_TELL, before, "", after_codes if not would else ())
         if was and not would:
@@ -145,8 +151,15 @@ class Judge:
             verdict = self._verdict(facts, status, fresh=facts.fresh[which], ttl_s=snapshot.ttl_s)
         word = node_standing(self._node(facts, verdict), self.at, policy=snapshot).standing
         if word == StandingWord.FAILED:
-            return word, errors or (TIER,)
+            return word, self._why_failed(facts, errors, which)
         return word, (TOO_OLD,) if word == StandingWord.STALE else ()
+
+    def _why_failed(self, facts: Facts, errors: tuple[str, ...], which: int) -> tuple[str, ...]:
+        if facts.strikes >= self.snapshots[which].strikes_max:
+            return (STRIKES, *errors)
+        if errors:
+            return errors
+        return (TIER,) if facts.fresh[which] else (TOO_OLD,)
 
     def _verdict(self, facts: Facts, status: Status, *, fresh: bool, ttl_s: int) -> Verdict:
         """A verdict in memory, as the report would be judged: only ever asked for its standing."""
@@ -163,7 +176,13 @@ class Judge:
     def _node(self, facts: Facts, verdict: Verdict | None) -> Node:
         ends = self.at + timedelta(seconds=1 if facts.is_suspended else 0)
         node = Node(gpu_class=facts.gpu_class, status=facts.status, suspended_until=ends)
-        node.attestation_state = AttestationState(latest_verdict=verdict)
+        refused = Verdict(status=VerdictStatus.CONTRAINDICATED, policy_version=0, pk=1)
+        node.attestation_state = AttestationState(
+            basis_verdict=verdict,
+            latest_verdict=refused if facts.is_refused_since else verdict,
+            strikes=facts.strikes,
+            last_seq=int(facts.has_reported),
+        )
         return node
 
 

@@ -9,6 +9,7 @@ from network.models import Node, Verdict, VerdictStatus
 from network.selectors.policy import PolicySnapshot
 from network.selectors.preview_judge import (
     DERIVED,
+    STRIKES,
     TIER,
     TOO_MANY,
     TOO_OLD,
@@ -18,7 +19,7 @@ from network.selectors.preview_judge import (
     unjudged,
 )
 from network.selectors.proposed import ProposedChange
-from network.selectors.standing import StandingWord, node_standing
+from network.selectors.standing import COUNTING, node_standing
 
 
 def preview_sentence(
@@ -43,6 +44,10 @@ def _moves(compared: Compared, node: Node, verdict: Verdict, judged: Judged) -> 
         return _age_words(compared, verdict, falls=falls)
     if code == TIER:
         return _tier_words(compared, node, verdict)
+    if code == STRIKES:
+        before, after = (p.strikes_max for p in (compared.base, compared.proposed))
+        strikes = node_standing(node, compared.at, policy=compared.base).strikes
+        return f"It has {strikes} strikes; the limit goes from {before} to {after}."
     also = f" ({more} more reason{'s' if more > 1 else ''})" if more else ""
     if code == TOO_MANY:
         limits = [
@@ -74,7 +79,7 @@ def _tier_words(compared: Compared, node: Node, verdict: Verdict) -> str:
 
 def _stays_out(compared: Compared, node: Node, verdict: Verdict, judged: Judged) -> str:
     now = node_standing(node, compared.at, policy=compared.base)
-    if now.standing != StandingWord.ATTESTED or not judged.codes:
+    if not now.counts or not judged.codes:
         return now.sentence
     # A vote was executed since the last report, and nobody judged that again.
     return (
@@ -86,7 +91,7 @@ def _stays_out(compared: Compared, node: Node, verdict: Verdict, judged: Judged)
 def _stays(compared: Compared, node: Node, verdict: Verdict, judged: Judged) -> str:
     now = node_standing(node, compared.at, policy=compared.base)
     words = "Its last report counts before and after."
-    if now.standing != StandingWord.ATTESTED:
+    if not now.counts:
         words = "The policy in force accepts its last report, and so would the proposed one."
     policy = compared.proposed.appraisal_policy()
     marks = [
@@ -105,7 +110,7 @@ def _stays(compared: Compared, node: Node, verdict: Verdict, judged: Judged) -> 
 def _cannot_tell(compared: Compared, node: Node, verdict: Verdict, judged: Judged) -> str:
     if verdict.status == VerdictStatus.NONE:
         return "The verifier failed on its last report, so that says nothing for or against it."
-    if judged.before == StandingWord.ATTESTED or not judged.codes:
+    if judged.before in COUNTING or not judged.codes:
         notes = [item.note for item in compared.unanswered]
         if notes:
             return " ".join(dict.fromkeys(notes))

@@ -19,7 +19,7 @@ from network.services.validation import value_parse
 from network.units import value_human
 
 #: What the parameters begin with that can decide over a node's report.
-PREVIEWED: Final = ("attest.", "quantum.pq_")
+PREVIEWED: Final = ("attest.", "quantum.pq_", "slash.strikes")
 #: Parameters one preview may change.
 CHANGES_MAX: Final = 64
 #: Fields of the policy that a preview re-judges; beside them every ``enforce_`` switch.
@@ -185,7 +185,7 @@ def _bearing(name: str, current: str, proposed: str, policy: PolicySnapshot) -> 
     )
     if any(field not in _JUDGED_FIELDS and not field.startswith("enforce_") for field in moved):
         return Bearing.UNANSWERED, "Stored verdicts do not hold what this parameter asks about."
-    if moved:
+    if moved or name == "slash.strikes":
         return Bearing.JUDGED, ""
     if name in _UNANSWERED:
         can_harm, note = _UNANSWERED[name]

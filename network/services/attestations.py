@@ -27,6 +27,7 @@ from network.models import (
 from network.selectors.policy import PolicySnapshot
 from network.services.challenges import challenge_devices_check, challenge_use
 from network.services.facts import facts_gather
+from network.services.strikes import report_judged
 from network.services.verdicts import verdict_create
 from network.verification import CACHES
 
@@ -94,6 +95,7 @@ def attestation_receive(
         policy=policy,
         at=at,
     )
+    report_judged(state=state, verdict=verdict, nonce=report.nonce, policy=policy, at=at)
     state.last_seq = report.seq
     state.last_report_hash = report.digest
     state.latest_verdict = verdict

@@ -41,6 +41,7 @@ from network.services.collateral_lists import lists_in_force
 from network.services.collateral_store import collateral_at
 from network.services.devices import judged_with_devices
 from network.services.epochs_hash import verdict_insert
+from network.services.strikes import report_judged_again
 from network.verification import CACHES, VERIFIER_BUILD, ear_sign, trust_anchors
 
 #: Length of ``Verdict.sentence``.
@@ -196,22 +197,31 @@ def _token_withhold(verdict: Verdict, code: str, detail: str) -> None:
 
 @transaction.atomic
 def verdict_rejudge(*, node: Node, policy: PolicySnapshot, at: datetime) -> Verdict | None:
-    """Judge a node's newest report again under another policy; None where nothing would change.
+    """Judge again, under another policy, the report that the node's standing rests on, and its
+    newest where that is another; None where nothing would change, else the newest new verdict.
 
-    The older verdict stays; the new one names it and both policy versions. A report that
-    counts no longer gets a verdict and no token.
+    Older verdicts stay; a new one names the one it replaces and both policy versions. A report
+    that counts no longer gets a verdict and no token.
     """
-    state = (
-        AttestationState.objects.select_for_update(of=("self",))
-        .select_related("latest_verdict__attestation")
-        .filter(node_id=node.node_id)
-        .first()
-    )
-    before = None if state is None else state.latest_verdict
-    if state is None or before is None or before.policy_hash == policy.digest:
+    rows = AttestationState.objects.select_for_update(of=("self",))
+    state = rows.filter(node_id=node.node_id).first()
+    if state is None:
         return None
+    ids = {pk for pk in (state.basis_verdict_id, state.latest_verdict_id) if pk is not None}
+    again = None
+    for before in Verdict.objects.filter(pk__in=ids).select_related("attestation").order_by("pk"):
+        if before.policy_hash == policy.digest:
+            continue
+        again = _judge_again(node, before, policy, at)
+        report_judged_again(state=state, before=before, after=again)
+    if again is not None:
+        state.save(update_fields=["basis_verdict", "latest_verdict"])
+    return again
+
+
+def _judge_again(node: Node, before: Verdict, policy: PolicySnapshot, at: datetime) -> Verdict:
     body = json.loads(before.attestation.evidence)
-    verdict = verdict_create(
+    return verdict_create(
         node=node,
         attestation=before.attestation,
         devices=devices_from_json(body["devices"]),
@@ -222,9 +232,6 @@ def verdict_rejudge(*, node: Node, policy: PolicySnapshot, at: datetime) -> Verd
         at=at,
         rejudge_of=before,
     )
-    state.latest_verdict = verdict
-    state.save(update_fields=["latest_verdict"])
-    return verdict
 
 
 def _sentence(appraisal: Appraisal, policy: PolicySnapshot, rejudge_of: Verdict | None) -> str:
