@@ -1,12 +1,13 @@
-"""The network's tables in the console: to look at. Only a key may be revoked, with a reason."""
+"""The network's tables in the console: to look at. Only a key may be revoked, and an
+incident closed, with a reason."""
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from chain import clock
+from network import admin_standing  # noqa: F401 (registers its tables)
+from network.admin_base import ReadOnlyAdmin, ReasonForm
 from network.errors import NetworkError
 from network.models import (
     AllowList,
@@ -39,22 +40,6 @@ from network.models import (
     Verdict,
 )
 from network.services.keys import key_revoke
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """A table that services or the chain write. The console adds, changes and deletes nothing."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(Parameter)
@@ -94,19 +79,13 @@ class NodeEventAdmin(ReadOnlyAdmin):
     list_select_related = ["node"]
 
 
-class RevokeForm(ActionForm):
-    """Asks why, beside the action."""
-
-    reason = forms.CharField(required=False, max_length=500, label="Reason")
-
-
 @admin.register(NodeKey)
 class NodeKeyAdmin(ReadOnlyAdmin):
     list_display = ["key_id", "node", "status", "verified_at", "ended_at"]
     list_filter = ["status"]
     search_fields = ["key_id"]
     list_select_related = ["node"]
-    action_form = RevokeForm
+    action_form = ReasonForm
     actions = ["keys_revoke"]
 
     @admin.action(description="Revoke (say why)", permissions=["revoke"])
@@ -180,7 +159,7 @@ class DeviceFindingAdmin(ReadOnlyAdmin):
 
 @admin.register(AttestationState)
 class AttestationStateAdmin(ReadOnlyAdmin):
-    list_display = ["node", "last_seq", "latest_verdict"]
+    list_display = ["node", "last_seq", "strikes", "good_in_row", "latest_verdict"]
     list_select_related = ["node", "latest_verdict"]
 
 

@@ -11,10 +11,11 @@ class NetworkConfig(AppConfig):
         # Here and not at the top: models cannot be imported before the apps are ready.
         from chain.projections import register_projector
         from network import projectors
-        from network.services.epochs_anchor import register_intent_kinds
+        from network.services import epochs_anchor, suspension_preflight
 
         register_projector(projectors.ParametersProjector())
         register_projector(projectors.ParameterSetsProjector())
         register_projector(projectors.NodesProjector())
         register_projector(projectors.LedgerProjector())
-        register_intent_kinds()
+        epochs_anchor.register_intent_kinds()
+        suspension_preflight.register_intent_kinds()

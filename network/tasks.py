@@ -49,3 +49,11 @@ def epochs_tick() -> None:
         tick()
     except RpcError as error:
         logger.warning("Anchoring: the node: %s (%s)", error.detail, error.code)
+
+
+@shared_task
+def suspensions_tick() -> None:
+    """Plan the suspensions and resumptions that incidents ask for, and note how far they came."""
+    from network.services.suspensions import suspensions_tick as tick
+
+    tick()

@@ -171,6 +171,7 @@ CELERY_TASK_ROUTES = {
     "chain.tasks.outbox_*": {"queue": "execute"},
     "governance.tasks.keeper_*": {"queue": "execute"},
     "governance.tasks.*": {"queue": "notify"},
+    "network.tasks.suspensions_*": {"queue": "execute"},
     "network.tasks.*": {"queue": "verify"},
 }
 # Seconds between ticks; `expires` drops the ticks that pile up behind a slow one.
@@ -189,6 +190,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "governance.tasks.keeper_tick",
         "schedule": timedelta(seconds=3),
         "options": {"queue": "execute", "expires": 6},
+    },
+    "suspensions": {
+        "task": "network.tasks.suspensions_tick",
+        "schedule": timedelta(seconds=5),
+        "options": {"queue": "execute", "expires": 10},
     },
     "transactions": {
         "task": "governance.tasks.transactions_tick",

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from chain import conf
+from chain import clock, conf
 from chain.formatting import duration_text
 from chain.sender.alarms import Alarm
 from chain.sender.alarms import alarms as sender_alarms
 from governance.models import KeeperNote, Proposal
 from governance.selectors import chain_time, proposals_in
 from governance.state import ProposalState, proposal_state, unix
+from network.selectors.suspensions import suspension_alarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,9 @@ def overdue_of(proposal: Proposal, at: int) -> Overdue | None:
 
 
 def alarms() -> list[Alarm]:
-    """Every alarm of keeper and sender, oldest first: for health, console and metrics."""
-    return sorted([*sender_alarms(), *_overdue_alarms()], key=lambda alarm: alarm.since)
+    """Every alarm of keeper, sender and suspensions, oldest first: for health, console, metrics."""
+    found = [*sender_alarms(), *_overdue_alarms(), *suspension_alarms(clock.now())]
+    return sorted(found, key=lambda alarm: alarm.since)
 
 
 def _overdue_alarms() -> Iterator[Alarm]:

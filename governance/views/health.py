@@ -14,9 +14,11 @@ from kombu.exceptions import KombuError
 from prometheus_client.exposition import choose_encoder
 from rest_framework.throttling import BaseThrottle
 
+from chain import clock
 from chain.metrics import account_figures, index_figures, outbox_figures
 from governance.keeper import alarms
 from governance.metrics import mismatch_counts, site_registry
+from network.selectors.suspensions import suspension_figures
 
 #: Seconds to wait for the broker; a probe that hangs is worse than one that fails.
 BROKER_TIMEOUT_S = 2
@@ -81,6 +83,7 @@ def health_body() -> dict[str, object]:
     }
     # An account without a key is told, not judged: another service may have it.
     body["accounts"] = account_figures()
+    body["suspensions"] = asdict(suspension_figures(clock.now()))
     body["alarms"] = raised
     if index.state != "ok" or body["broker"] != "ok" or mismatches or raised:
         body["status"] = "degraded"

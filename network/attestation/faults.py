@@ -33,6 +33,7 @@ _NOT_THE_NODE: Final[dict[str, Fault]] = {
     "class.sku_unknown": Fault.PROVIDER,
     "device.unknown_type": Fault.VERIFIER,
     "driver.not_allowed": Fault.POLICY,
+    "energy.class_unknown": Fault.PROVIDER,
     "evidence.stale": Fault.POLICY,
     "image.not_allowed": Fault.POLICY,
     "inventory.incomplete": Fault.POLICY,

@@ -12,11 +12,13 @@ from chain.rpc.errors import RpcError
 from chain.sender.loop import outbox_run_once
 from governance import keeper
 from governance.models import KeeperNote, Proposal
+from network.services.suspensions import suspensions_tick
 
 
 class Command(BaseCommand):
     help = (
-        "Queue and execute what the vote decided: until stopped, or once. With --dry-run, say "
+        "Queue and execute what the vote decided, suspend the nodes that incidents name and "
+        "resume the cured: until stopped, or once. With --dry-run, say of the proposals "
         "what would be done: the chain is asked everything, nothing is written, signed or sent."
     )
 
@@ -49,7 +51,7 @@ class Command(BaseCommand):
             self.stdout.write("No proposal waits to be queued or executed.")
 
     def _tick(self) -> None:
-        submitted = keeper.keeper_tick()
+        submitted = keeper.keeper_tick() + suspensions_tick()
         outbox_run_once()
         self.stdout.write(f"{submitted} submitted")
         numbers = dict(Proposal.objects.values_list("proposal_id", "number"))
