@@ -1,5 +1,4 @@
-"""The network's tables in the console: to look at. Only a key may be revoked, and an
-incident closed, with a reason."""
+"""The network's tables in the console: to look at. Only a key may be revoked, with a reason."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet

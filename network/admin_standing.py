@@ -1,4 +1,4 @@
-"""Strikes and incidents in the console: to look at. Only an incident may be closed, with a reason."""
+"""Strikes and incidents in the console: looked at, but for an incident that staff close."""
 
 from collections.abc import Callable
 

@@ -29,6 +29,7 @@ from network.api.views.parameters import (
     ParameterValidateView,
 )
 from network.api.views.preview import PolicyPreviewView
+from network.api.views.standing import NodeIncidentsView, TiersView
 from network.api.views.trust import JwksView, NetworkSummaryView, PolicyView, TrustView
 
 
@@ -56,6 +57,7 @@ urlpatterns: list[URLPattern] = [
     path("nodes/<str:node_id>/verdicts/", NodeVerdictsView.as_view(), name="api-node-verdicts"),
     path("nodes/<str:node_id>/claims/", NodeClaimsView.as_view(), name="api-node-claims"),
     path("nodes/<str:node_id>/energy/", NodeEnergyView.as_view(), name="api-node-energy"),
+    path("nodes/<str:node_id>/incidents/", NodeIncidentsView.as_view(), name="api-node-incidents"),
     *_write("nodes/<str:node_id>/keys", NodeKeysView, "api-node-keys"),
     *_write("nodes/<str:node_id>/key-challenges", NodeKeyChallengeView, "api-key-challenge"),
     *_write("attestations/challenges", ChallengeView, "api-attestation-challenges"),
@@ -65,6 +67,7 @@ urlpatterns: list[URLPattern] = [
     path("network/trust/", TrustView.as_view(), name="api-trust"),
     path("network/collateral/", CollateralView.as_view(), name="api-collateral"),
     path("network/policy/", PolicyView.as_view(), name="api-policy"),
+    path("network/tiers/", TiersView.as_view(), name="api-network-tiers"),
     path("network/jwks/", JwksView.as_view(), name="api-jwks"),
     path("network/summary/", NetworkSummaryView.as_view(), name="api-network-summary"),
 ]

@@ -145,6 +145,11 @@ class IncidentEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.action} by {self.actor}"
 
+    @property
+    def by(self) -> str:
+        """``service`` or ``staff``: names of staff are for the console."""
+        return self.actor.partition(" ")[0]
+
 
 class VerifierBuild(models.Model):
     """A verifier this service judges with, and since when.

@@ -17,6 +17,7 @@ from chain.paging import keyset_page
 from network.errors import PolicyUnavailable
 from network.models import Node, Verdict
 from network.selectors.claims import gpu_claims, node_claims
+from network.selectors.incidents import APPEAL, incidents_of, next_step
 from network.selectors.nodes import (
     FailureReason,
     NetworkSummary,
@@ -34,12 +35,15 @@ from network.selectors.standing import (
     nodes_with_verdicts,
     standing_annotate,
 )
+from network.selectors.suspensions import suspension_figures
+from network.tiers import LADDER, RELAY
 from network.views.common import page_links
 from network.views.energy import energy_card
 
 PAGE_SIZE = 25
 VERDICTS_PAGE_SIZE = 15
 EVENTS_SHOWN = 50
+INCIDENTS_SHOWN = 20
 
 
 class NodeFilter(forms.Form):
@@ -90,6 +94,7 @@ def node_list(request: HttpRequest) -> HttpResponse:
     context = {
         "policy": policy,
         "summary": summary,
+        "suspensions": suspension_figures(at),
         "attested_share": percent_text(summary.attested_nodes, summary.live_nodes),
         "tabs": _tabs(request, summary),
         "rows": [
@@ -170,12 +175,18 @@ def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
     verdict = latest_verdict(node)
     policy = _policy_or_none()
     claims = node_claims(node)
+    standing = None if policy is None else node_standing(node, policy=policy)
     context = {
         "node": node,
         "claims": claims,
         "gpu_claims": [] if claims is None else gpu_claims(claims),
         "policy": policy,
-        "standing": None if policy is None else node_standing(node, policy=policy),
+        "standing": standing,
+        "next_step": "" if standing is None else next_step(standing),
+        "ladder": _ladder(standing),
+        "relay": RELAY,
+        "incidents": incidents_of(node)[:INCIDENTS_SHOWN],
+        "appeal": APPEAL,
         "verdict": verdict,
         "devices": [] if verdict is None else verdict.findings.get("devices", []),
         "findings": [] if verdict is None else _findings(verdict),
@@ -188,6 +199,17 @@ def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
         ),
     }
     return render(request, "network/node_detail.html", context)
+
+
+def _ladder(standing: Standing | None) -> list[dict[str, Any]]:
+    """The tiers with what this node makes of them."""
+    verdict = None if standing is None else standing.verdict
+    proven = -1 if verdict is None else verdict.tier
+    asked = -1 if standing is None else standing.required_tier
+    return [
+        {"tier": tier, "is_proven": tier.level == proven, "is_asked": tier.level == asked}
+        for tier in LADDER
+    ]
 
 
 def _node(node_id: str) -> Node:

@@ -11,6 +11,7 @@ from chain.api.fields import (
     StrictIntegerField,
     Uint256SerializerField,
 )
+from network.api.serializers.standing import StandingSerializer, TierSerializer
 from network.attestation.evidence import MAX_DEVICES
 from network.models import NodeKeyStatus, NodeStatus, VerdictStatus
 from network.registration import (
@@ -18,31 +19,9 @@ from network.registration import (
     ML_DSA_65_SIGNATURE_BYTES,
     ML_DSA_REGISTER_CONTEXT,
 )
-from network.selectors.standing import Standing, StandingWord
 
 #: A contract wallet's signature (EIP-1271) may be long; chain.signatures takes no more.
 SIGNATURE_MAX_BYTES = 8192
-
-
-class StandingSerializer(serializers.Serializer[Standing]):
-    """Whether the node's last verdict counts under the policy in force now, and why."""
-
-    standing = serializers.ChoiceField(StandingWord.choices)
-    sentence = serializers.CharField()
-    at = serializers.DateTimeField()
-    policy_version = serializers.IntegerField(help_text="The policy in force.")
-    judged_by_policy_version = serializers.IntegerField(
-        allow_null=True, help_text="The policy of the verdict."
-    )
-    ttl_s = serializers.IntegerField(help_text="`attest.ttl` now, in seconds.")
-    judged_ttl_s = serializers.IntegerField(
-        allow_null=True, help_text="`attest.ttl` when the verdict was made."
-    )
-    required_tier = serializers.IntegerField()
-    fresh_until = serializers.DateTimeField(
-        allow_null=True, help_text="As promised under the verdict's own policy."
-    )
-    fresh_until_under_current_policy = serializers.DateTimeField(allow_null=True)
 
 
 class NodeSerializer(serializers.Serializer[Any]):
@@ -65,6 +44,9 @@ class NodeSerializer(serializers.Serializer[Any]):
     block_number = serializers.IntegerField()
     emulated = serializers.BooleanField(
         allow_null=True, help_text="Whether its last report came from emulated GPUs."
+    )
+    tier = TierSerializer(
+        allow_null=True, help_text="The tier of the verdict that its standing rests on."
     )
     standing = StandingSerializer()
 

@@ -23,6 +23,7 @@ from network.api.serializers.nodes import (
     VerdictSerializer,
 )
 from network.api.views.base import NODE_ID, OpenWriteView, choice_get, node_get, text_filter
+from network.api.views.standing import tier_json
 from network.errors import NotFound
 from network.models import Node, NodeStatus, Verdict
 from network.registration import keys_hash
@@ -37,6 +38,7 @@ from network.selectors.standing import (
 )
 from network.services.challenges import key_challenge_issue
 from network.services.keys import KeyProof, key_register, register_statement
+from network.tiers import tier_of
 
 
 def node_json(node: Node, *, at: datetime, policy: PolicySnapshot) -> dict[str, Any]:
@@ -45,9 +47,12 @@ def node_json(node: Node, *, at: datetime, policy: PolicySnapshot) -> dict[str, 
     fields: dict[str, Any] = {
         name: getattr(node, name)
         for name in map(str, NodeSerializer().fields)
-        if name not in {"standing", "emulated"}
+        if name not in {"standing", "emulated", "tier"}
     }
-    fields["standing"] = node_standing(node, at, policy=policy)
+    standing = node_standing(node, at, policy=policy)
+    basis = standing.verdict
+    fields["standing"] = standing
+    fields["tier"] = None if basis is None else tier_json(tier_of(basis.tier))
     fields["emulated"] = None if verdict is None else verdict.emulated
     return dict(NodeSerializer(fields).data)
 
