@@ -33,6 +33,7 @@ _NOT_THE_NODE: Final[dict[str, Fault]] = {
     "class.sku_unknown": Fault.PROVIDER,
     "device.unknown_type": Fault.VERIFIER,
     "driver.not_allowed": Fault.POLICY,
+    "driver.not_evaluated": Fault.VERIFIER,
     "energy.class_unknown": Fault.PROVIDER,
     "evidence.stale": Fault.POLICY,
     "image.not_allowed": Fault.POLICY,
@@ -46,6 +47,7 @@ _NOT_THE_NODE: Final[dict[str, Fault]] = {
     "revocation.stale": Fault.PROVIDER,
     "revocation.unknown": Fault.PROVIDER,
     "rim.": Fault.PROVIDER,
+    "rim.not_allowed": Fault.POLICY,
     "tier.required": Fault.POLICY,
     "verifier.": Fault.VERIFIER,
 }

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from network.models import (
     AttestationState,
@@ -16,6 +16,7 @@ from network.models import (
 )
 from network.selectors.policy import PolicySnapshot
 from network.selectors.standing import COUNTING, StandingWord, standing_annotate
+from network.selectors.suspensions import is_pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class NetworkSummary:
     stake_wei: int
     standings: dict[str, int]
     gpus_by_class: list[tuple[str, int, int]]
+    #: Nodes with an open incident whose suspension is not on chain yet.
+    to_suspend: int = 0
 
     @property
     def live_nodes(self) -> int:
@@ -59,7 +62,11 @@ def network_summary(*, at: datetime, policy: PolicySnapshot) -> NetworkSummary:
         )
     )
     live = Node.objects.exclude(status=NodeStatus.EXITED).order_by()
-    totals = live.aggregate(gpus=Sum("gpu_count"), stake=Sum("stake_wei"))
+    totals = live.aggregate(
+        gpus=Sum("gpu_count"),
+        stake=Sum("stake_wei"),
+        to_suspend=Count("pk", filter=Q(is_pending())),
+    )
     by_class = [
         (str(name), int(nodes), int(gpus))
         for name, nodes, gpus in live.values_list("gpu_class")
@@ -72,6 +79,7 @@ def network_summary(*, at: datetime, policy: PolicySnapshot) -> NetworkSummary:
         stake_wei=int(totals["stake"] or 0),
         standings=dict(standings),
         gpus_by_class=by_class,
+        to_suspend=int(totals["to_suspend"]),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from chain.formatting import duration_text, percent_text
 from chain.outbox import SendingAccount, account_missing
@@ -45,18 +45,23 @@ class SuspensionFigures:
 
 
 def suspension_stop(at: datetime) -> str:
-    """Why nobody is to be suspended now; empty where that is not so. 5 queries at most."""
+    """Why nobody is to be suspended now; empty where that is not so. 2 queries."""
     return _stake_stop(at) or _build_hold(at)
 
 
+def suspension_notice(at: datetime) -> str:
+    """Why the incidents that wait are not suspended now, for pages. 3 queries."""
+    return suspension_stop(at) or account_missing(SendingAccount.ATTESTOR)
+
+
 def suspension_figures(at: datetime) -> SuspensionFigures:
-    """For health and pages."""
+    """For health."""
     rows = Incident.objects.filter(state=IncidentState.OPEN)
-    pending = rows.filter(action__in=_PENDING).count()
+    counts = rows.aggregate(open=Count("pk"), pending=Count("pk", filter=Q(action__in=_PENDING)))
     stopped = _stake_stop(at)
     held = _build_hold(at) or account_missing(SendingAccount.ATTESTOR)
     state = "stopped" if stopped else "held" if held else "on"
-    return SuspensionFigures(state, stopped or held, rows.count(), pending)
+    return SuspensionFigures(state, stopped or held, counts["open"], counts["pending"])
 
 
 def suspension_alarms(at: datetime) -> list[Alarm]:
@@ -66,6 +71,11 @@ def suspension_alarms(at: datetime) -> list[Alarm]:
         return []
     oldest = _pending().order_by("opened_at").first()
     return [Alarm("suspensions_stopped", stopped, oldest.opened_at if oldest else at, "nodes")]
+
+
+def is_pending() -> Exists:
+    """The condition on ``Node``: an open incident of it is not on chain yet."""
+    return Exists(_pending().filter(node_id=OuterRef("node_id")))
 
 
 def _pending() -> QuerySet[Incident]:
@@ -86,20 +96,23 @@ def _build_hold(at: datetime) -> str:
 
 
 def _stake_stop(at: datetime) -> str:
-    pending = list(_pending().values_list("node_id", flat=True))
-    if not pending:
-        return ""
-    done = NodeEvent.objects.filter(event="NodeSuspended", occurred_at__gt=at - EPOCH)
-    wanted = {bytes(item) for item in pending}
-    wanted |= {bytes(item) for item in done.values_list("node_id", flat=True)}
-    live = Node.objects.exclude(status__in=[NodeStatus.EXITED, NodeStatus.EXITING])
-    total = int(live.aggregate(total=Sum("stake_wei"))["total"] or 0)
-    of_these = live.filter(node_id__in=wanted).aggregate(total=Sum("stake_wei"))["total"] or 0
-    if int(of_these) * _BPS <= total * STAKE_SHARE_BPS:
+    done = NodeEvent.objects.filter(
+        node_id=OuterRef("node_id"), event="NodeSuspended", occurred_at__gt=at - EPOCH
+    )
+    wanted = Q(is_pending()) | Q(Exists(done))
+    live = Node.objects.exclude(status__in=[NodeStatus.EXITED, NodeStatus.EXITING]).order_by()
+    found = live.aggregate(
+        total=Sum("stake_wei"),
+        share=Sum("stake_wei", filter=wanted),
+        nodes=Count("pk", filter=wanted),
+        pending=Count("pk", filter=Q(is_pending())),
+    )
+    total, share = int(found["total"] or 0), int(found["share"] or 0)
+    if not found["pending"] or share * _BPS <= total * STAKE_SHARE_BPS:
         return ""
     return (
-        f"Suspensions have stopped: {len(wanted)} nodes with {percent_text(int(of_these), total)} "
-        f"of the stake would be suspended within a day, more than {STAKE_SHARE_BPS // 100} %. "
-        "Either much of the network fails at once or this verifier is at fault; a person has to "
-        "look. Nodes that failed do not count meanwhile."
+        f"Suspensions have stopped: {found['nodes']} nodes with {percent_text(share, total)} of "
+        f"the stake would be suspended within a day, more than {STAKE_SHARE_BPS // 100} %. Either "
+        "much of the network fails at once or this verifier is at fault; a person has to look. "
+        "Nodes that failed do not count meanwhile."
     )

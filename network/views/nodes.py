@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import BadRequest
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -15,7 +15,7 @@ from chain.addresses import AddressInvalid, parse_address
 from chain.formatting import percent_text
 from chain.paging import keyset_page
 from network.errors import PolicyUnavailable
-from network.models import Node, Verdict
+from network.models import Incident, Node, Verdict
 from network.selectors.claims import gpu_claims, node_claims
 from network.selectors.incidents import APPEAL, incidents_of, next_step
 from network.selectors.nodes import (
@@ -35,7 +35,7 @@ from network.selectors.standing import (
     nodes_with_verdicts,
     standing_annotate,
 )
-from network.selectors.suspensions import suspension_figures
+from network.selectors.suspensions import suspension_notice
 from network.tiers import LADDER, RELAY
 from network.views.common import page_links
 from network.views.energy import energy_card
@@ -94,7 +94,7 @@ def node_list(request: HttpRequest) -> HttpResponse:
     context = {
         "policy": policy,
         "summary": summary,
-        "suspensions": suspension_figures(at),
+        "notice": suspension_notice(at) if summary.to_suspend else "",
         "attested_share": percent_text(summary.attested_nodes, summary.live_nodes),
         "tabs": _tabs(request, summary),
         "rows": [
@@ -185,7 +185,7 @@ def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
         "next_step": "" if standing is None else next_step(standing),
         "ladder": _ladder(standing),
         "relay": RELAY,
-        "incidents": incidents_of(node)[:INCIDENTS_SHOWN],
+        "incidents": _incidents(node),
         "appeal": APPEAL,
         "verdict": verdict,
         "devices": [] if verdict is None else verdict.findings.get("devices", []),
@@ -199,6 +199,12 @@ def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
         ),
     }
     return render(request, "network/node_detail.html", context)
+
+
+def _incidents(node: Node) -> list[Incident]:
+    if not getattr(node, "had_incidents", True):
+        return []
+    return list(incidents_of(node)[:INCIDENTS_SHOWN])
 
 
 def _ladder(standing: Standing | None) -> list[dict[str, Any]]:
@@ -218,10 +224,17 @@ def _node(node_id: str) -> Node:
         key = bytes.fromhex(text) if len(text) == 64 and text.isascii() else b""
     except ValueError:
         key = b""
-    node = nodes_with_verdicts(Node.objects.filter(node_id=key)).first() if key else None
+    node = _with_all(key) if key else None
     if node is None:
         raise Http404("No node with this id is registered.")
     return node
+
+
+def _with_all(node_id: bytes) -> Node | None:
+    """The node with what its standing needs, and whether it ever had an incident: 1 query."""
+    had_incidents = Exists(Incident.objects.filter(node_id=OuterRef("node_id")))
+    rows = Node.objects.filter(node_id=node_id).annotate(had_incidents=had_incidents)
+    return nodes_with_verdicts(rows).first()
 
 
 def _policy_or_none() -> PolicySnapshot | None:

@@ -349,7 +349,12 @@ def clone(original: TestNode, count: int) -> None:
         node_id=ids.__getitem__,
         attestation_id=lambda i: reports[i].pk,
     )
-    copies(state, node_id=ids.__getitem__, latest_verdict_id=lambda i: verdicts[i].pk)
+    copies(
+        state,
+        node_id=ids.__getitem__,
+        latest_verdict_id=lambda i: verdicts[i].pk,
+        basis_verdict_id=lambda i: verdicts[i].pk,
+    )
 
 
 def test_the_cost_does_not_grow_in_queries_and_no_evidence_is_read(fleet: Fleet) -> None:

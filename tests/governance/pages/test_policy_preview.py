@@ -122,7 +122,9 @@ def node(number: int, *findings: dict[str, Any], age_s: int = 60, emulated: bool
         fresh_until=at + timedelta(seconds=2700),
         verdict_hash=key,
     )
-    AttestationState.objects.create(node=made, last_seq=1, latest_verdict=verdict)
+    AttestationState.objects.create(
+        node=made, last_seq=1, latest_verdict=verdict, basis_verdict=verdict
+    )
     return made
 
 
