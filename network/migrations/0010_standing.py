@@ -30,7 +30,7 @@ SET basis_verdict_id = COALESCE(
 class Migration(migrations.Migration):
     dependencies = [
         ("chain", "0006_signer_accounts"),
-        ("network", "0008_pq_proof"),
+        ("network", "0009_certificate_state"),
     ]
 
     operations = [
