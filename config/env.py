@@ -105,6 +105,10 @@ class Environment(BaseSettings):
     #: Send a nonce with each question; turn it off behind a cache of answers (RFC 9654).
     althing_ocsp_nonce: bool = True
 
+    #: How opened rows of compute challenges are checked: ``freivalds`` (megabytes of the node's
+    #: uplink) or ``recompute`` (seconds of this service's CPU).
+    althing_compute_check: Literal["freivalds", "recompute"] = "freivalds"
+
     #: Reverse proxies in front; so many entries of X-Forwarded-For are believed, none beyond.
     trusted_proxies: int = Field(default=0, ge=0)
 

@@ -15,6 +15,10 @@ from network.models import (
     ChainCertificate,
     Challenge,
     CollateralVersion,
+    ComputeCohort,
+    ComputeEpoch,
+    ComputeRound,
+    ComputeTask,
     Crl,
     Device,
     DeviceFinding,
@@ -235,3 +239,29 @@ class EpochLeafAdmin(ReadOnlyAdmin):
 @admin.register(EpochRecord)
 class EpochRecordAdmin(ReadOnlyAdmin):
     list_display = ["epoch", "count", "total_seconds", "posted_at", "usable_at", "voided_at"]
+
+
+@admin.register(ComputeEpoch)
+class ComputeEpochAdmin(ReadOnlyAdmin):
+    list_display = ["number"]
+
+
+@admin.register(ComputeCohort)
+class ComputeCohortAdmin(ReadOnlyAdmin):
+    list_display = ["id", "reason", "starts_at", "formed_at"]
+    list_filter = ["reason"]
+
+
+@admin.register(ComputeRound)
+class ComputeRoundAdmin(ReadOnlyAdmin):
+    list_display = ["id", "node", "status", "deadline_class", "basis", "starts_at", "ended_at"]
+    list_filter = ["status", "basis"]
+    list_select_related = ["node"]
+
+
+@admin.register(ComputeTask)
+class ComputeTaskAdmin(ReadOnlyAdmin):
+    list_display = ["id", "round", "position", "gpu_id", "status"]
+    list_filter = ["status"]
+    # A nonce must not be seen before its round is over.
+    exclude = ["state", "opening"]

@@ -23,7 +23,7 @@ UNITS: Final[Mapping[str, str]] = {
 TIERS: Final[Mapping[int, str]] = {
     0: "T0, claimed",
     1: "T1, inventory signed by the node",
-    2: "T2, compute and memory measured",
+    2: "T2, compute measured in time",
     3: "T3, measured in a verified confidential VM",
     4: "T4, report signed by the GPU's maker",
     5: "T5, T4 bound to the CPU's enclave",

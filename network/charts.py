@@ -6,6 +6,8 @@ from datetime import datetime
 
 #: The step chart's view box, in its own units.
 WIDTH, HEIGHT, PADDING = 640, 160, 8
+#: Fewer bars are as narrow as so many.
+_LEAST_SLOTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,56 @@ def step_chart(steps: Sequence[Step], *, now: datetime) -> StepChart:
         start = StepPoint(now_x, past[-1].y, "", False) if past else coming[0]
         future = _staircase([start, *coming], end_x=WIDTH - PADDING)
     return StepChart(line, future, points, now_x, WIDTH, HEIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One value: its rectangle, the height of its limit (None where it has none), in words."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    limit_y: float | None
+    label: str
+    is_good: bool
+
+    @property
+    def end_x(self) -> float:
+        return round(self.x + self.width, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """Values side by side, each with a limit of its own. ``top`` is the value of the upper edge."""
+
+    bars: list[Bar]
+    top: int
+    width: int
+    height: int
+
+
+def bar_chart(values: Sequence[tuple[int, int | None, str, bool]]) -> BarChart:
+    """Lay out (value, limit, label, is_good), first on the left. At least one; none negative."""
+    top = max(max(value, limit or 0) for value, limit, _, _ in values) or 1
+    slot = (WIDTH - 2 * PADDING) / max(len(values), _LEAST_SLOTS)
+
+    def y(value: int) -> float:
+        return round(HEIGHT - PADDING - value / top * (HEIGHT - 2 * PADDING), 1)
+
+    bars = [
+        Bar(
+            x=round(PADDING + position * slot + slot * 0.15, 1),
+            y=y(value),
+            width=round(slot * 0.7, 1),
+            height=round(HEIGHT - PADDING - y(value), 1),
+            limit_y=None if limit is None else y(limit),
+            label=label,
+            is_good=is_good,
+        )
+        for position, (value, limit, label, is_good) in enumerate(values)
+    ]
+    return BarChart(bars, top, WIDTH, HEIGHT)
 
 
 def _staircase(points: Sequence[StepPoint], *, end_x: float) -> str:

@@ -57,3 +57,21 @@ def suspensions_tick() -> None:
     from network.services.suspensions import suspensions_tick as tick
 
     tick()
+
+
+@shared_task
+def compute_tick() -> None:
+    """Judge what has arrived, end what never came, form the compute rounds that are due."""
+    from chain import clock
+    from network.errors import PolicyUnavailable
+    from network.selectors.policy import policy_current
+    from network.services.compute_openings import openings_judge, rounds_expire, rounds_purge
+    from network.services.compute_schedule import schedule_run
+
+    openings_judge(at=clock.now())
+    rounds_expire(at=clock.now())
+    try:
+        schedule_run(policy=policy_current(), at=clock.now())
+    except PolicyUnavailable as error:
+        logger.info("No compute rounds: %s", error.detail)
+    rounds_purge(at=clock.now())

@@ -71,6 +71,23 @@ class StrictJSONParser(BaseParser):
         return parse_strict(stream.read(), limits)
 
 
+class OctetStreamParser(BaseParser):
+    """``application/octet-stream``: the bytes as they are. The view bounds their number."""
+
+    media_type = "application/octet-stream"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        request = (parser_context or {}).get("request")
+        if request is not None:
+            check_content_headers(request.META)
+        return stream.read()
+
+
 def check_content_headers(meta: Mapping[str, Any]) -> None:
     """Refuse compressed bodies and other character sets before a byte is read."""
     encoding = str(meta.get("HTTP_CONTENT_ENCODING", "") or "identity").strip().lower()

@@ -46,3 +46,9 @@ class NodeThrottle(_LiveRateThrottle):
         if key_id is None:
             return None
         return self.cache_format % {"scope": self.scope, "ident": key_id}
+
+
+class ComputeThrottle(NodeThrottle):
+    """Messages of compute rounds, of which a node sends one for each GPU. Scope ``compute``."""
+
+    scope = "compute"

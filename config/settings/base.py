@@ -155,6 +155,15 @@ OCSP_NONCE = ENV.althing_ocsp_nonce
 # Collateral is fetched by https only; tests serve it themselves.
 COLLATERAL_HTTP_LOOPBACK = False
 
+# Seconds. How long before its instant a node, and nobody else, is told of a compute round: long
+# enough to be told by asking every minute, too short to bring cards from elsewhere.
+COMPUTE_NOTICE_S = 90
+# How opened rows are checked where both ways are possible: "freivalds" costs the node megabytes
+# and the service milliseconds, "recompute" kilobytes and seconds (docs/compute_challenge.md).
+COMPUTE_CHECK = ENV.althing_compute_check
+# The size asked of emulated GPUs: 64, 256 or 1024.
+COMPUTE_EMULATED_N = 1024
+
 # --- Background work --------------------------------------------------------------
 CELERY_BROKER_URL = ENV.celery_broker_url
 CELERY_TASK_IGNORE_RESULT = True
@@ -207,6 +216,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=60),
         "options": {"queue": "verify", "expires": 50},
     },
+    # Rounds are told 90 s ahead, so a lost tick or two change nothing.
+    "compute": {
+        "task": "network.tasks.compute_tick",
+        "schedule": timedelta(seconds=10),
+        "options": {"queue": "verify", "expires": 20},
+    },
     # A minute: what is open is compared often enough to be acted on, and the rest in turn.
     "reconcile": {
         "task": "governance.tasks.reconcile_tick",
@@ -239,6 +254,8 @@ REST_FRAMEWORK: dict[str, Any] = {
         "write": "60/min",
         "comment": "10/min",
         "node": "20/min",
+        # A node of 128 GPUs sends one opening for each.
+        "compute": "300/min",
     },
     # With 0 the connection's own address counts, whatever a client writes into a header.
     "NUM_PROXIES": ENV.trusted_proxies,
@@ -259,6 +276,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "NodeStatusEnum": "network.models.NodeStatus.choices",
         "NodeKeyStatusEnum": "network.models.NodeKeyStatus.choices",
+        "ComputeRoundStatusEnum": "network.models.RoundStatus.choices",
+        "ComputeTaskStatusEnum": "network.models.TaskStatus.choices",
         "VerdictStatusEnum": "network.models.VerdictStatus.choices",
         "ProposalKindEnum": "governance.models.proposals.ProposalKind.choices",
         "ProposalStateEnum": "governance.api.serializers.STATE_CHOICES",

@@ -9,6 +9,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # collectstatic makes.
 WHITENOISE_AUTOREFRESH = True
 CHAIN_FINALITY = "2"
+COMPUTE_EMULATED_N = 64
 # The throttles' own tests set the real rates; the others must not meet them.
 REST_FRAMEWORK = REST_FRAMEWORK | {
     "DEFAULT_THROTTLE_RATES": dict.fromkeys(

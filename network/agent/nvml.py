@@ -284,6 +284,8 @@ def _gpu_json(nvml: ModuleType, index: int, handle: Any) -> dict[str, Any]:
     memory = ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2))
     sensor = nvml.NVML_TEMPERATURE_GPU
     utilization = ask(lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
+    mig = ask(lambda: nvml.nvmlDeviceGetMigMode(handle))
+    virtual = ask(lambda: nvml.nvmlDeviceGetVirtualizationMode(handle))
     return {
         "index": index,
         "uuid": text_or_none(nvml.nvmlDeviceGetUUID(handle)),
@@ -291,6 +293,9 @@ def _gpu_json(nvml: ModuleType, index: int, handle: Any) -> dict[str, Any]:
         "architecture": ARCHITECTURES.get(nvml.nvmlDeviceGetArchitecture(handle)),
         "serial": text_or_none(ask(lambda: nvml.nvmlDeviceGetSerial(handle))),
         "vbios_version": text_or_none(ask(lambda: nvml.nvmlDeviceGetVbiosVersion(handle))),
+        # A card that knows neither is neither split nor virtual.
+        "mig": mig is not None and mig[0] != nvml.NVML_DEVICE_MIG_DISABLE,
+        "vgpu": virtual == nvml.NVML_GPU_VIRTUALIZATION_MODE_VGPU,
         "memory_total_bytes": None if memory is None else int(memory.total),
         "memory_used_bytes": None if memory is None else int(memory.used),
         "sampled_at_ms": time.time_ns() // 1_000_000,

@@ -19,6 +19,7 @@ from network.attestation.emulator import (
     EmulatorAuthority,
 )
 from network.attestation.evidence import NVIDIA, DeviceEvidence
+from network.attestation.inventory import EMULATED_SOURCE
 
 #: The firmware that an emulated GPU of a class runs; classes with no CC have none.
 EMULATED_FIRMWARE = {"h100_80g": HOPPER, "h200_141g": HOPPER_H200, "b200_192g": BLACKWELL}
@@ -89,7 +90,7 @@ class EmulatedSource:
         firmware = EMULATED_FIRMWARE.get(self.gpu_class)
         now_ms = time.time_ns() // 1_000_000
         return {
-            "source": "ALTHING EMULATED",
+            "source": EMULATED_SOURCE,
             "driver_version": firmware.driver_version if firmware else None,
             "gpus": [
                 {
@@ -98,6 +99,8 @@ class EmulatedSource:
                     "name": f"ALTHING EMULATED {self.gpu_class}",
                     "vbios_version": gpu.firmware.vbios_version if firmware else None,
                     **EmulatedMeter(gpu.uuid, self.gpu_class, self.meter_fault).telemetry(now_ms),
+                    "mig": False,
+                    "vgpu": False,
                 }
                 for index, gpu in enumerate(self._gpus())
             ],

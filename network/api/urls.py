@@ -13,6 +13,15 @@ from rest_framework.views import APIView
 from network.api.views.attestation import AttestationView, ChallengeView
 from network.api.views.claims import NodeClaimsView
 from network.api.views.collateral import CollateralView
+from network.api.views.compute import (
+    ComputeBeginView,
+    ComputeCommitView,
+    ComputeNextView,
+    ComputeOpenView,
+    ComputeReadyView,
+    ComputeRoundView,
+    NodeComputeRoundsView,
+)
 from network.api.views.energy import NodeEnergyView
 from network.api.views.nodes import (
     NodeDetailView,
@@ -62,6 +71,21 @@ urlpatterns: list[URLPattern] = [
     *_write("nodes/<str:node_id>/key-challenges", NodeKeyChallengeView, "api-key-challenge"),
     *_write("attestations/challenges", ChallengeView, "api-attestation-challenges"),
     *_write("attestations", AttestationView, "api-attestations"),
+    path(
+        "nodes/<str:node_id>/compute-rounds/",
+        NodeComputeRoundsView.as_view(),
+        name="api-node-compute-rounds",
+    ),
+    *_write("compute/rounds/next", ComputeNextView, "api-compute-next"),
+    path("compute/rounds/<uuid:round_id>/", ComputeRoundView.as_view(), name="api-compute-round"),
+    *_write("compute/rounds/<uuid:round_id>/ready", ComputeReadyView, "api-compute-ready"),
+    *_write("compute/rounds/<uuid:round_id>/begin", ComputeBeginView, "api-compute-begin"),
+    *_write("compute/rounds/<uuid:round_id>/commit", ComputeCommitView, "api-compute-commit"),
+    *_write(
+        "compute/rounds/<uuid:round_id>/gpus/<int:position>/open",
+        ComputeOpenView,
+        "api-compute-open",
+    ),
     path("verdicts/<int:verdict_id>/", VerdictDetailView.as_view(), name="api-verdict-detail"),
     *_write("policy/preview", PolicyPreviewView, "api-policy-preview"),
     path("network/trust/", TrustView.as_view(), name="api-trust"),

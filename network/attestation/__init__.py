@@ -12,6 +12,7 @@ from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence, EvidenceFormatError, NodeEvidence, devices_from_json
 from .facts import NodeFacts
 from .identity import device_identities, device_identity
+from .measured import ComputeFacts, RoundOutcome
 from .policy import Policy, RimExpired, Tier
 from .rim import ChainedRimStore, DirectoryRimStore, MappingRimStore, RimStore
 from .trust import TrustAnchor, TrustAnchors
@@ -23,6 +24,7 @@ __all__ = [
     "BoundedCache",
     "Caches",
     "ChainedRimStore",
+    "ComputeFacts",
     "DeviceAppraisal",
     "DeviceEvidence",
     "DirectoryRimStore",
@@ -36,6 +38,7 @@ __all__ = [
     "Policy",
     "RimExpired",
     "RimStore",
+    "RoundOutcome",
     "Severity",
     "Status",
     "Tier",

@@ -42,6 +42,8 @@ _OTHER_STATEMENT: Final = "None for you: the service has to renew its statements
 _NOT_GENUINE: Final = "Read the report from NVML anew and send it unchanged."
 _AGENT: Final = "Update the agent and send the evidence as it collects it."
 _SAVED_FILE: Final = "Check the path, and that the file is what the agent saved."
+_ANSWER: Final = "Update the agent; answer every GPU's challenge on that GPU and at once."
+_ROUND_TOLD: Final = "None: the message changed nothing. Update the agent if it repeats."
 _SIGNED_AGAIN: Final = "Ask the GPU for a new report; update its firmware if it stays so."
 
 _ON_THE_LIST: Final = "Install a version that is on the network's list."
@@ -76,9 +78,125 @@ CODES: Final[Mapping[str, Code]] = {
         "A certificate's signature is wrong, or encoded in another way than it was made.",
         _OTHER_CHAIN,
     ),
+    "challenge.failed": Code(
+        "The node's last compute round was answered wrongly or too late.",
+        "See the round's own findings; another round follows within the hour.",
+    ),
+    "challenge.lapsed": Code(
+        "The last compute round that was passed is too long ago.",
+        "Keep the agent running; rounds come several times a day.",
+    ),
+    "challenge.missed": Code(
+        "The node's last compute round was not begun in time.",
+        "Keep the agent running; another round follows within the hour.",
+    ),
+    "challenge.none": Code(
+        "No compute round has been played with this node yet, so tier T2 is not proven.",
+        "Keep the agent running; the first round comes within minutes of a report.",
+    ),
+    "challenge.not_whole": Code(
+        "The inventory does not list every GPU of the round as neither split nor virtual.",
+        "Switch MIG off, pass whole GPUs through, and let the agent list them.",
+    ),
+    "challenge.other_gpus": Code(
+        "The last compute round was for fewer GPUs than are registered.",
+        "Let the agent list every registered GPU; the next round covers them.",
+    ),
+    "challenge.uncalibrated": Code(
+        "The round was passed, but this class has no measured deadline, so it proves no tier.",
+        "None: the class has to be calibrated first.",
+    ),
     "class.sku_unknown": Code(
         "Of this board it is not known here which class it belongs to.",
         "None: the tier stays. Tell the service's operator the SKU.",
+    ),
+    "compute.begin_early": Code(
+        "The round was to begin before its time.",
+        _ROUND_TOLD,
+    ),
+    "compute.begin_late": Code(
+        "The round was to begin after its window of five seconds.",
+        "Let the agent ask in time, and keep the machine's network up.",
+    ),
+    "compute.clock_backwards": Code(
+        "The service's clock went backwards; the round is void.",
+        _ROUND_TOLD,
+    ),
+    "compute.commit_length": Code(
+        "The commitment does not have its exact length.",
+        _ANSWER,
+    ),
+    "compute.entry_range": Code(
+        "An opened entry is larger than any product of int8 rows can be.",
+        _ANSWER,
+    ),
+    "compute.index_duplicate": Code(
+        "A row was opened twice.",
+        _ANSWER,
+    ),
+    "compute.index_extra": Code(
+        "A row was opened that was not asked for.",
+        _ANSWER,
+    ),
+    "compute.index_missing": Code(
+        "A row that was asked for was not opened.",
+        _ANSWER,
+    ),
+    "compute.index_order": Code(
+        "The rows were not opened in the order they were asked for.",
+        _ANSWER,
+    ),
+    "compute.index_range": Code(
+        "A row was opened that the matrix does not have.",
+        _ANSWER,
+    ),
+    "compute.late": Code(
+        "The commitment arrived after its deadline, by the service's clock.",
+        "Let nothing else run on the GPU, and see whether the class is the right one.",
+    ),
+    "compute.no_begin": Code(
+        "The round was not begun in its window of five seconds.",
+        "Keep the agent running; another round follows within the hour.",
+    ),
+    "compute.no_commit": Code(
+        "No commitment arrived.",
+        "See the agent's log: the product was not finished or not sent.",
+    ),
+    "compute.no_opening": Code(
+        "No opening arrived.",
+        "See the agent's log: the rows were not sent.",
+    ),
+    "compute.open_late": Code(
+        "The opening arrived after its deadline, by the service's clock.",
+        "Use an uplink of at least 100 Mbit/s.",
+    ),
+    "compute.open_length": Code(
+        "The opening does not have its exact length.",
+        _ANSWER,
+    ),
+    "compute.out_of_turn": Code(
+        "The message does not belong to this state of the round.",
+        _ROUND_TOLD,
+    ),
+    "compute.root_mismatch": Code(
+        "An opened row does not lead to the committed root.",
+        _ANSWER,
+    ),
+    "compute.row_wrong": Code(
+        "An opened row is not the product of the two matrices.",
+        _ANSWER,
+    ),
+    "compute.second_commit": Code(
+        "Another root was sent after the first one.",
+        _ROUND_TOLD,
+    ),
+    "compute.uncalibrated": Code(
+        "No deadline has been measured for this class and size.",
+        "None: the class has to be calibrated first.",
+    ),
+    "compute.wrong_round": Code(
+        "The message was made for another round, GPU, node, epoch or size.",
+        _ANSWER,
     ),
     "device.class_mismatch": Code(
         "The GPU belongs to another class than the node is registered as.",

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Final
 
+from .measured import ComputeFacts
+
 _HEX_32: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -31,11 +33,13 @@ class NodeFacts:
     in this report that another node has proven to that node's id, 64 lowercase hex digits;
     ``energy`` is what is not believed of the report's energy claims; ``pq_signed`` tells of the
     request's post-quantum signature: verified, or absent because the node has no such key, or None
-    where the network asks for none."""
+    where the network asks for none; ``compute`` is the node's last compute round, None where none
+    has ended."""
 
     other_nodes: Mapping[str, str] = field(default_factory=dict)
     energy: tuple[EnergyFact, ...] = ()
     pq_signed: bool | None = None
+    compute: ComputeFacts | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The facts as stored with a verdict."""
@@ -43,6 +47,7 @@ class NodeFacts:
             "other_nodes": dict(sorted(self.other_nodes.items())),
             "energy": [asdict(fact) for fact in self.energy],
             "pq_signed": self.pq_signed,
+            "compute": None if self.compute is None else self.compute.as_json(),
         }
 
     @classmethod
@@ -60,10 +65,14 @@ class NodeFacts:
         pq_signed = stored.get("pq_signed")
         if not isinstance(pq_signed, bool | None):
             raise ValueError("pq_signed must be true, false or null")
+        compute = stored.get("compute")
+        if compute is not None and not isinstance(compute, Mapping):
+            raise ValueError("compute must be an object or null")
         return cls(
             other_nodes=dict(others),
             energy=_energy(stored.get("energy", [])),
             pq_signed=pq_signed,
+            compute=None if compute is None else ComputeFacts.from_json(compute),
         )
 
 

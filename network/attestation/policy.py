@@ -15,9 +15,9 @@ from .errors import Finding, Severity
 
 
 class Tier(IntEnum):
-    """The assurance ladder. This verifier claims T0, T1 and T4; the others come with their proofs.
+    """The assurance ladder. T3 and T5 are not claimed yet: they come with their proofs.
 
-    T0 claimed, T1 inventory signed by the node key, T2 compute and memory measured, T3 measured in
+    T0 claimed, T1 inventory signed by the node key, T2 compute measured, T3 measured in
     a verified confidential VM, T4 report signed by the GPU vendor, T5 T4 bound to the CPU's TEE.
     """
 
@@ -49,6 +49,8 @@ SWITCH_BY_PREFIX: Final[Mapping[str, str]] = {
     "driver": "rim",
     "meas": "measurements",
     "energy": "energy",
+    "challenge": "challenge",
+    "compute": "challenge",
 }
 #: Codes whose switch differs from that of their prefix.
 SWITCH_BY_CODE: Final[Mapping[str, str]] = {"device.duplicate": "duplicate"}
@@ -64,10 +66,14 @@ DEFAULTS: Final[Mapping[str, int]] = {
     "enforce_measurements": 0,
     "enforce_duplicate": 1,
     "enforce_energy": 0,
+    "enforce_challenge": 0,
+    "challenge_rate": 4,
     "rim_expired": int(RimExpired.WARN),
     "max_gpus_per_node": 16,
     "ttl": 2700,
 }
+#: See :attr:`Policy.challenge_window_s`.
+ROUNDS_IN_WINDOW: Final = 4
 #: Followed by the class. A class without this parameter is refused (``policy.class_unknown``).
 REQUIRED_TIER_PREFIX: Final = "attest.required_tier_"
 
@@ -75,6 +81,7 @@ REQUIRED_TIER_PREFIX: Final = "attest.required_tier_"
 @dataclass(frozen=True, slots=True)
 class Policy:
     """``version`` is that of the on-chain parameter set; ``ttl_s`` is how long a verdict is fresh;
+    ``challenge_rate`` is in compute rounds per GPU and day;
     ``required_tiers`` maps a node class (``h100_80g``) to the least tier it must prove."""
 
     version: int
@@ -87,6 +94,8 @@ class Policy:
     enforce_measurements: bool = False
     enforce_duplicate: bool = True
     enforce_energy: bool = False
+    enforce_challenge: bool = False
+    challenge_rate: int = DEFAULTS["challenge_rate"]
     rim_expired: RimExpired = RimExpired.WARN
     max_gpus_per_node: int = DEFAULTS["max_gpus_per_node"]
     required_tiers: Mapping[str, Tier] = field(default_factory=dict)
@@ -113,6 +122,8 @@ class Policy:
             enforce_measurements=bool(value("enforce_measurements")),
             enforce_duplicate=bool(value("enforce_duplicate")),
             enforce_energy=bool(value("enforce_energy")),
+            enforce_challenge=bool(value("enforce_challenge")),
+            challenge_rate=value("challenge_rate"),
             rim_expired=RimExpired(value("rim_expired")),
             max_gpus_per_node=value("max_gpus_per_node"),
             required_tiers={
@@ -126,6 +137,12 @@ class Policy:
         """The least tier of a class; None where no parameter names the class, which proves
         nothing sufficient: defining a price and forgetting the tier must not accept everything."""
         return self.required_tiers.get(gpu_class)
+
+    @property
+    def challenge_window_s(self) -> int:
+        """Seconds for which a passed compute round counts: as long as four rounds of one GPU are
+        apart on average, so that chance alone lets no round lapse."""
+        return ROUNDS_IN_WINDOW * 86_400 // max(self.challenge_rate, 1)
 
     def judge(self, finding: Finding) -> Finding:
         """Set a finding's severity by the switches. INFO and WARNING findings stay as they are."""
@@ -156,5 +173,6 @@ class Policy:
             },
             "rim_expired": self.rim_expired.name.lower(),
             "max_gpus_per_node": self.max_gpus_per_node,
+            "challenge_rate": self.challenge_rate,
             "required_tiers": {name: tier.name for name, tier in self.required_tiers.items()},
         }

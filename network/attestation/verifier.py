@@ -23,6 +23,7 @@ from .device import failed_device
 from .errors import Finding, Severity
 from .evidence import DeviceEvidence, DeviceKind, NodeEvidence
 from .facts import EnergyFact, NodeFacts
+from .measured import Measured, measured
 from .policy import REQUIRED_TIER_PREFIX, Policy, Tier
 from .rim import RimStore
 from .topology import SWITCHES, topology_findings
@@ -54,6 +55,8 @@ def verify_evidence(
     """
     if now.tzinfo is None:
         raise ValueError("now must be timezone-aware")
+    known = facts or NodeFacts()
+    compute = measured(known.compute, evidence, policy=policy, now=now)
     context = Context(
         nonce=evidence.nonce,
         policy=policy,
@@ -62,7 +65,7 @@ def verify_evidence(
         rims=rims,
         caches=caches or Caches(),
         gpu_class=evidence.gpu_class,
-        unattested=_unattested_tier(evidence),
+        unattested=_unattested_tier(evidence, compute),
         revocation=revocation,
         allow_lists=allow_lists,
     )
@@ -81,9 +84,8 @@ def verify_evidence(
                     kind=device.kind,
                 )
             )
-    known = facts or NodeFacts()
     devices = _mark_duplicates(devices, policy, known, unattested=context.unattested)
-    return _node_appraisal(tuple(devices), evidence, policy, known)
+    return _node_appraisal(tuple(devices), evidence, policy, known, compute)
 
 
 def _limits(policy: Policy) -> dict[DeviceKind, int]:
@@ -140,15 +142,23 @@ def _duplicate_findings(identity: str, count: int, other_node: str | None) -> li
     return findings
 
 
-def _unattested_tier(evidence: NodeEvidence) -> Tier:
+def _unattested_tier(evidence: NodeEvidence, compute: Measured) -> Tier:
+    """What a node proves without the vendor's signature: T2 and no more."""
+    if compute.proven:
+        return Tier.T2
     return Tier.T1 if evidence.inventory_signed else Tier.T0
 
 
 def _node_appraisal(
-    devices: tuple[DeviceAppraisal, ...], evidence: NodeEvidence, policy: Policy, facts: NodeFacts
+    devices: tuple[DeviceAppraisal, ...],
+    evidence: NodeEvidence,
+    policy: Policy,
+    facts: NodeFacts,
+    compute: Measured,
 ) -> Appraisal:
     findings = _node_findings(devices, evidence, policy) + topology_findings(devices)
     findings += [_energy_finding(fact) for fact in facts.energy]
+    findings += compute.findings
     if facts.pq_signed is False:
         findings.append(
             Finding(
@@ -158,11 +168,12 @@ def _node_appraisal(
             )
         )
     gpus = _gpus(devices)
+    unattested = _unattested_tier(evidence, compute)
     # A switch proves no GPU, whatever its own report is worth.
-    tier = min((gpu.tier for gpu in gpus), default=_unattested_tier(evidence))
+    tier = min((gpu.tier for gpu in gpus), default=unattested)
     if len(gpus) < evidence.gpu_count:
-        # GPUs that sent nothing prove nothing, so the node as a whole does not either.
-        tier = min(tier, _unattested_tier(evidence))
+        # GPUs that sent no evidence prove what rounds and inventory do, so the node no more.
+        tier = min(tier, unattested)
     required = policy.required_tier(evidence.gpu_class)
     findings += _tier_findings(evidence.gpu_class, proven=tier, required=required)
     judged = tuple(policy.judge(finding) for finding in findings)
@@ -170,7 +181,7 @@ def _node_appraisal(
         status=_node_status(devices, judged, proven=tier, required=required),
         tier=tier,
         required_tier=Tier.T5 if required is None else required,
-        emulated=any(device.emulated for device in devices),
+        emulated=compute.emulated or any(device.emulated for device in devices),
         devices=devices,
         findings=judged,
         policy_version=policy.version,

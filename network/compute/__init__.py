@@ -12,7 +12,7 @@ from .freivalds import EpochSecret
 from .params import Challenge, Check, Params
 from .prover import Backend, BackendInexact, NumpyBackend, Prover, check_backend
 from .rounds import Round
-from .verifier import Outcome, verify_opening, verify_silence
+from .verifier import Outcome, verify_absence, verify_opening, verify_silence
 
 __all__ = [
     "CODES",
@@ -32,6 +32,7 @@ __all__ = [
     "RoundError",
     "check_backend",
     "packaged_table",
+    "verify_absence",
     "verify_opening",
     "verify_silence",
 ]

@@ -74,15 +74,31 @@ class DeadlineTable:
                 raise ValueError(f"{key} stands twice in the table")
             self._times[key] = _calibration(row)
 
-    def deadline(self, gpu_class: str, params: Params, *, margin_bps: int, rtt_ms: int) -> Deadline:
+    def deadline(
+        self, gpu_class: str, params: Params, *, margin_bps: int, rtt_ms: int, gpus: int = 1
+    ) -> Deadline:
         """The limits of one challenge. ``margin_bps`` is ``attest.challenge_deadline``, in basis
-        points of the class's 99th percentile; ``rtt_ms`` is the service's own measurement."""
+        points of the class's 99th percentile; ``rtt_ms`` is the service's own measurement;
+        ``gpus`` are those of the node, whose openings share one uplink."""
         rtt = min(max(rtt_ms, 0), MAX_RTT_MS)
-        open_ms = OPEN_ALLOWANCE_MS + rtt + -(-params.opening_bytes // UPLINK_BYTES_PER_MS)
+        open_ms = OPEN_ALLOWANCE_MS + rtt + -(-gpus * params.opening_bytes // UPLINK_BYTES_PER_MS)
         found = self._times.get((gpu_class, params.n, params.rounds))
         if found is None:
             return Deadline(None, open_ms, Basis.UNCALIBRATED)
+        if found.basis is Basis.ASSIGNED:
+            # Software on a busy machine: its rows may take as long as its product.
+            open_ms += found.p99_ms
         return Deadline(found.p99_ms * margin_bps // _BPS + rtt, open_ms, found.basis)
+
+    def sizes(self, gpu_class: str) -> tuple[tuple[int, int], ...]:
+        """The (n, rounds) that the table names for a class, ascending; none for a class that is
+        not challenged."""
+        return tuple(sorted((n, rounds) for name, n, rounds in self._times if name == gpu_class))
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """The classes that are challenged."""
+        return frozenset(name for name, _, _ in self._times)
 
     def __len__(self) -> int:
         return len(self._times)

@@ -88,6 +88,25 @@ class Params:
         """Exact length of the whole opening message."""
         return TAG_BYTES + self.openings * self.entry_bytes
 
+    def as_json(self) -> dict[str, Any]:
+        """The sizes, as stored with a round before it begins."""
+        return {
+            "n": self.n,
+            "rounds": self.rounds,
+            "openings": self.openings,
+            "check": self.check.value,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Params:
+        """Read what :meth:`as_json` wrote. Raises ValueError, KeyError or TypeError otherwise."""
+        return cls(
+            n=int(data["n"]),
+            rounds=int(data["rounds"]),
+            openings=int(data["openings"]),
+            check=Check(data["check"]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
@@ -120,10 +139,7 @@ class Challenge:
     def as_json(self) -> dict[str, Any]:
         """What the node is sent when its round begins. Byte strings are hex."""
         return {
-            "n": self.params.n,
-            "rounds": self.params.rounds,
-            "openings": self.params.openings,
-            "check": self.params.check.value,
+            **self.params.as_json(),
             "challenge_id": self.challenge_id.hex(),
             "nonce": self.nonce.hex(),
             "node_key": self.node_key.hex(),
@@ -136,12 +152,7 @@ class Challenge:
     def from_json(cls, data: Mapping[str, Any]) -> Challenge:
         """Read what :meth:`as_json` wrote. Raises ValueError, KeyError or TypeError otherwise."""
         return cls(
-            params=Params(
-                n=int(data["n"]),
-                rounds=int(data["rounds"]),
-                openings=int(data["openings"]),
-                check=Check(data["check"]),
-            ),
+            params=Params.from_json(data),
             challenge_id=bytes.fromhex(data["challenge_id"]),
             nonce=bytes.fromhex(data["nonce"]),
             node_key=bytes.fromhex(data["node_key"]),

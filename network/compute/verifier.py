@@ -101,6 +101,14 @@ def verify_silence(round_: Round, now_ms: int) -> Outcome:
     return _outcome(round_, [*_time_findings(round_), _finding(code)], rows_checked=0)
 
 
+def verify_absence(basis: Basis) -> Outcome:
+    """The outcome of a challenge that nobody began in its window."""
+    findings = [_finding("compute.no_begin")]
+    if basis is Basis.UNCALIBRATED:
+        findings.append(_finding("compute.uncalibrated", severity=Severity.INFO))
+    return Outcome(tuple(findings), 0, None, None, basis)
+
+
 def _outcome(round_: Round, findings: Sequence[Finding], *, rows_checked: int) -> Outcome:
     return Outcome(
         findings=tuple(findings),

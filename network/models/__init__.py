@@ -26,6 +26,17 @@ from network.models.collateral import (
     Rim,
     RimKind,
 )
+from network.models.compute import (
+    FINAL_ROUND_STATUSES,
+    FINAL_TASK_STATUSES,
+    CohortReason,
+    ComputeCohort,
+    ComputeEpoch,
+    ComputeRound,
+    ComputeTask,
+    RoundStatus,
+    TaskStatus,
+)
 from network.models.devices import Device
 from network.models.energy import EnergyHour, EnergyReading
 from network.models.epochs import Epoch, EpochLeaf, EpochLedger, EpochRecord
@@ -60,6 +71,8 @@ from network.models.standing import (
 )
 
 __all__ = [
+    "FINAL_ROUND_STATUSES",
+    "FINAL_TASK_STATUSES",
     "ActivationKind",
     "AllowList",
     "AllowListKind",
@@ -68,7 +81,12 @@ __all__ = [
     "ChainCertificate",
     "Challenge",
     "ChallengePurpose",
+    "CohortReason",
     "CollateralVersion",
+    "ComputeCohort",
+    "ComputeEpoch",
+    "ComputeRound",
+    "ComputeTask",
     "Crl",
     "Device",
     "DeviceFinding",
@@ -100,9 +118,11 @@ __all__ = [
     "ParameterTightening",
     "Rim",
     "RimKind",
+    "RoundStatus",
     "SetStatus",
     "SignatureNonce",
     "Strike",
+    "TaskStatus",
     "TightenDirection",
     "Verdict",
     "VerdictStatus",

@@ -5,6 +5,7 @@ from typing import Any
 
 from network.attestation import NodeFacts
 from network.models import Node
+from network.selectors.compute import compute_facts
 from network.selectors.policy import PolicySnapshot
 from network.services.energy import energy_record
 
@@ -16,5 +17,8 @@ def facts_gather(
 
     ``pq_signed`` tells of the request's second signature (``network.api.authentication``).
     """
-    energy = energy_record(node=node, inventory=inventory, policy=policy, at=at)
-    return NodeFacts(energy=energy, pq_signed=pq_signed)
+    return NodeFacts(
+        energy=energy_record(node=node, inventory=inventory, policy=policy, at=at),
+        pq_signed=pq_signed,
+        compute=compute_facts(node, inventory=inventory, at=at),
+    )

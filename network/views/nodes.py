@@ -17,6 +17,7 @@ from chain.paging import keyset_page
 from network.errors import PolicyUnavailable
 from network.models import Incident, Node, Verdict
 from network.selectors.claims import gpu_claims, node_claims
+from network.selectors.compute import rounds_of_node
 from network.selectors.incidents import APPEAL, incidents_of, next_step
 from network.selectors.nodes import (
     FailureReason,
@@ -191,6 +192,7 @@ def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
         "devices": [] if verdict is None else verdict.findings.get("devices", []),
         "findings": [] if verdict is None else _findings(verdict),
         "verdicts": page.items,
+        "compute": rounds_of_node(node),
         "keys": node.keys.order_by("-verified_at")[:20],
         "energy": None if policy is None else energy_card(node, policy),
         "events": node.events.order_by("-position")[:EVENTS_SHOWN],

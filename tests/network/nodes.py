@@ -126,7 +126,10 @@ class TestNode:
 
     def inventory(self) -> dict[str, Any]:
         """What the node says it has."""
-        gpus = [{"index": index, "uuid": gpu.uuid} for index, gpu in enumerate(self.gpus)]
+        gpus = [
+            {"index": index, "uuid": gpu.uuid, "mig": False, "vgpu": False}
+            for index, gpu in enumerate(self.gpus)
+        ]
         return {"source": "ALTHING EMULATED", "gpus": gpus}
 
     def challenge(self) -> dict[str, Any]:

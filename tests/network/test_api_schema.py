@@ -93,6 +93,7 @@ PARTS = [
     "attestations",
     "auth",
     "comments",
+    "compute",
     "delegates",
     "drafts",
     "governors",
@@ -120,6 +121,7 @@ def test_every_part_of_the_api_is_fuzzed(db: None) -> None:
     ("part", "is_signed"),
     [
         pytest.param("attestations", True, id="attestations-signed"),
+        pytest.param("compute", True, id="compute-signed"),
         *((part, False) for part in PARTS),
     ],
 )

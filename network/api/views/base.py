@@ -1,6 +1,7 @@
 """What the network's views share: looking things up, signed writes that count once."""
 
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -115,12 +116,15 @@ class SignedView(APIView):
     throttle_classes: Any = (NodeThrottle,)
     #: Bytes.
     max_body_bytes = 256 * 1024
+    #: When the whole request had been read: what a node's deadlines are measured by.
+    arrived_at: datetime
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         query_check(request)
         size_check(request, self.max_body_bytes)
         check_content_headers(request.META)
         body_take(request, self.max_body_bytes)
+        self.arrived_at = clock.now()
         super().initial(request, *args, **kwargs)
 
     def perform_authentication(self, request: Request) -> None:

@@ -30,6 +30,9 @@ class FakeNvml:
     settings_code: int = 0
     ready: int = 1
     unsupported: tuple[str, ...] = ()
+    #: Current and pending mode, as NVML gives them.
+    mig: tuple[int, int] = (0, 0)
+    virtualization: int = 0
     open_sessions: int = 0
     uncorrected: int = 0
     remap_failed: int = 0
@@ -164,6 +167,14 @@ class FakeNvml:
 
     def nvmlDeviceGetTemperatureV(self, gpu: EmulatedGpu, sensor: int) -> int:
         return 41
+
+    def nvmlDeviceGetMigMode(self, gpu: EmulatedGpu) -> list[int]:
+        if "mig" in self.unsupported:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return list(self.mig)
+
+    def nvmlDeviceGetVirtualizationMode(self, gpu: EmulatedGpu) -> int:
+        return self.virtualization
 
     def nvmlDeviceGetUtilizationRates(self, gpu: EmulatedGpu) -> Any:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)

@@ -8,19 +8,20 @@ import re
 from pathlib import Path
 
 import network.attestation
+import network.compute
 from network.attestation.codes import CODES
 
-SOURCES = Path(network.attestation.__file__).parent
-DOCUMENTATION = SOURCES.parents[1] / "docs"
+SOURCES = [Path(package.__file__).parent for package in (network.attestation, network.compute)]
+DOCUMENTATION = SOURCES[0].parents[1] / "docs"
 CODE = re.compile(r"[a-z]+\.[a-z_0-9]+")
-#: Dotted names that are no codes: claims of the token, and parameters.
-OTHER_NAMES = ("althing.", "attest.", "ear.")
+#: Dotted names that are no codes: claims of the token, parameters, a file.
+OTHER_NAMES = ("althing.", "attest.", "deadlines.", "ear.")
 
 
 def codes_in_sources() -> dict[str, set[str]]:
     """Every string that looks like a code, and the modules that it stands in."""
     found: dict[str, set[str]] = {}
-    for path in SOURCES.glob("*.py"):
+    for path in (path for folder in SOURCES for path in folder.glob("*.py")):
         if path.name == "codes.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
