@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .allow_lists import allow_list_findings
-from .appraisal import (
-    Coverage,
-    DeviceAppraisal,
-    Status,
-    device_tier,
-    measurements_compare,
-    status_of,
-)
+from .appraisal import Coverage, DeviceAppraisal, Status, device_tier, status_of
 from .certificates import DeviceChain, chain_findings
 from .chain_revocation import chain_revocation
 from .classes import class_finding
 from .context import Context
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence, DeviceKind
+from .manifest_check import ManifestCheck
 from .opaque import FWID_BYTES, Opaque, OpaqueField, parse_opaque
 from .policy import Tier
-from .references import Reference, chip_of, references, rim_not_found
+from .references import chip_of
 from .revocation import RevocationState
-from .rim import Rim, rim_findings
-from .security_versions import svn_conflicts, svn_findings
 from .signatures import raw_signature_verify
 from .spdm import Report, parse_report
 from .topology import fabric_of
@@ -206,77 +197,12 @@ class DeviceAppraiser:
     def _check_measurements(self, work: _Work) -> None:
         if work.report is None or work.opaque is None or work.chain is None:
             return
-        rims = {}
-        wanted = references(work.chain, work.opaque, emulated=work.emulated)
-        for reference in wanted:
-            rim = self._load_rim(work, reference)
-            if rim is not None:
-                rims[reference.source] = rim
-        if len(rims) == len(wanted) and (work.chain.architecture or work.chain.is_switch):
-            work.coverage = Coverage.FULL
-        golden: dict[int, tuple[bytes, ...]] = {}
-        sources: dict[int, str] = {}
-        for source, rim in rims.items():
-            work.findings += [_index_conflict(i) for i in sorted(golden.keys() & rim.golden.keys())]
-            golden.update(rim.golden)
-            sources.update(dict.fromkeys(rim.golden, source))
-        comparison = measurements_compare(
-            golden=golden,
-            sources=sources,
-            runtime=work.report.record.values,
-            nvdec_disabled=work.opaque.nvdec_disabled,
-        )
-        work.findings += comparison.findings
-        floors = {source: rim.svn_floors for source, rim in rims.items() if rim.svn_floors}
-        work.findings += svn_conflicts(floors)
-        work.findings += svn_findings(floors, work.opaque)
-        lists = self.context.allow_lists
-        if work.chain.is_switch:
-            # It has no driver that could be on a list.
-            lists = replace(lists, drivers=None)
-        work.findings += allow_list_findings(lists, rims)
-        work.compared = comparison.golden - len(comparison.waived)
-        work.matched = len(comparison.matched)
-
-    def _load_rim(self, work: _Work, reference: Reference) -> Rim | None:
-        """Fetch and judge one manifest. A manifest that is itself wrong is not compared with."""
-        rim_id, version = reference.rim_id, reference.version
-        if rim_id is None or version is None:
-            reason = "the report does not name the firmware"
-            work.findings.append(rim_not_found(reference, reason))
-            return None
-        try:
-            xml = self.context.rims.get(rim_id)
-        except OSError as error:
-            # The store's own trouble, told as such: the device is neither accepted nor blamed.
-            reason = f"the store cannot be read ({error.strerror or type(error).__name__})"
-            work.findings.append(rim_not_found(reference, reason))
-            return None
-        if xml is None:
-            work.findings.append(rim_not_found(reference, "the store does not know it"))
-            return None
-        try:
-            rim = self.context.caches.rim(xml)
-        except EvidenceError as error:
-            work.findings.append(error.finding())
-            return None
-        findings = rim_findings(
-            rim,
-            roots=self.context.trust.rim,
-            now=self.context.now,
-            product=reference.product,
-            version=version,
-            edition=reference.edition,
-            emulated=work.emulated,
-        )
-        work.findings += findings
-        work.collateral[f"{reference.source}_rim"] = {
-            "id": rim_id,
-            "sha256": rim.sha256,
-            "signer_not_after": rim.valid_until.isoformat(),
-        }
-        # An expired manifest still says what was golden; any other fault means it does not count.
-        return None if any(f.code != "rim.expired" for f in findings) else rim
+        check = ManifestCheck(self.context, work.chain, work.opaque, emulated=work.emulated)
+        check.run(work.report.record.values)
+        work.findings += check.findings
+        work.collateral |= check.collateral
+        work.coverage = check.coverage
+        work.compared, work.matched = check.compared, check.matched
 
     def _result(self, index: int, work: _Work, evidence: DeviceEvidence) -> DeviceAppraisal:
         findings = tuple(self.context.policy.judge(finding) for finding in work.findings)
@@ -306,14 +232,6 @@ class DeviceAppraiser:
             unknown_fields=opaque.unknown[:MAX_UNKNOWN_FIELDS] if opaque else (),
             fabric=fabric_of(opaque, evidence.kind) if opaque else None,
         )
-
-
-def _index_conflict(index: int) -> Finding:
-    return Finding(
-        "rim.index_conflict",
-        f"Both manifests are active for measurement {index}.",
-        data={"index": index},
-    )
 
 
 class Nvidia:
