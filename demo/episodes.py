@@ -270,10 +270,11 @@ EPISODES: tuple[Episode, ...] = (
     ),
     Episode(
         59,
-        "Allow twenty-four GPUs per node",
-        "Three operators run three eight-way boards behind one host; sixteen splits them.",
-        calls(parameter("attest.max_gpus_per_node", 24)),
+        "Refuse reports that claim impossible power",
+        "One node claims three times the energy that its cards can draw. So far that is only "
+        "marked; from now on it fails the report. The preview below says which node that is.",
+        calls(parameter("attest.enforce_energy", 1)),
         outcome="open",
-        reasons=("I run such a host.", "Fine as long as stake scales, and it does."),
+        reasons=("Carbon figures are worth nothing otherwise.", "It was announced a month ago."),
     ),
 )

@@ -3,12 +3,14 @@
 Sign in by SIWE, propose a new `attest.ttl` through the form in a real browser, vote from
 several wallets, let the keeper queue and execute, read the value from the chain, the API and the
 page, see a verdict of the old policy judged stale by the new one, and survive a reorganisation
-of the very block that carried it out.
+of the very block that carried it out. On the way: nodes of several tiers, one that fails for a
+stated reason, and the preview of what the new value means for the nodes.
 """
 
 import json
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +27,8 @@ from demo.fleet import Fleet
 from demo.processes import Processes
 from demo.visitor import Visitor
 
+#: The node whose firmware differs from its manifest, and the change that we follow.
+FAILING = "pune-1"
 PARAMETER = "attest.ttl"
 NEW_VALUE_S = 120
 VOTERS = 3
@@ -121,6 +125,8 @@ class Proof:
     # --- the way -----------------------------------------------------------------------
     def run(self) -> None:
         parliament = self.world.parliament
+        with self.step("attest_all"):
+            self.facts["nodes"] = self._nodes()
         with self.step("attest"):
             self.facts["verdict"] = self._attest()
         with self.visitor(parliament.delegates[0]) as proposer:
@@ -129,6 +135,8 @@ class Proof:
             self.facts["old"] = self.values(proposer)
             with self.step("propose"):
                 self.facts["proposal"] = self._propose(proposer)
+            with self.step("preview"):
+                self.facts["preview"] = self._preview(proposer)
             with self.step("vote"):
                 self._vote()
             with self.step("queue_and_execute"):
@@ -141,8 +149,33 @@ class Proof:
                 self.facts["verdict"] |= self._stale()
         self.claim(f"the browser complained: {self.complaints}", not self.complaints)
 
+    def _nodes(self) -> dict[str, Any]:
+        """Let every node report: they prove several tiers, and one fails for a stated reason."""
+        self.fleet.prove_all()
+        self.fleet.attest_all(threading.Event())
+        found = {spec.name: self._latest(node.node_id) for spec, node in self.fleet.nodes}
+        judged = {name: verdict for name, verdict in found.items() if verdict is not None}
+        tiers = sorted({verdict["tier"] for verdict in judged.values()})
+        self.claim(f"nodes of several tiers: {tiers}", len(tiers) > 1)
+        failed = judged[FAILING]
+        codes = [item["code"] for item in failed["findings"]["findings"]]
+        self.claim(f"{FAILING} fails by its measurements: {codes}", "meas.mismatch" in codes)
+        self.claim(f"{FAILING} is refused", failed["status"] == "contraindicated")
+        return {"tiers": tiers, "failed": FAILING, "why": failed["sentence"]}
+
+    def _latest(self, node_id: str) -> dict[str, Any] | None:
+        listed = self.api(f"/nodes/{node_id}/verdicts/?limit=1")["results"]
+        return dict(self.api(f"/verdicts/{listed[0]['id']}/")) if listed else None
+
+    def _preview(self, proposer: Visitor) -> dict[str, Any]:
+        """The proposal's page says what the new value would mean for the nodes, as the API does."""
+        card = proposer.page.locator("#policy-preview")
+        card.get_by_text("Judged from each node's last report").wait_for()
+        counts = self.api(f"/policy/preview/?set={PARAMETER}:{NEW_VALUE_S}")["counts"]
+        return {"page": card.locator("p").first.inner_text(), "counts": counts}
+
     def _attest(self) -> dict[str, Any]:
-        """Let every node report once; the verdict of one of them is the one we follow."""
+        """Report from one node; its verdict is the one we follow."""
         verdict = self.fleet.attest_once()
         self._attested_at = time.time()
         self.claim(f"the verdict was not accepted: {verdict}", verdict["status"] == "affirming")
