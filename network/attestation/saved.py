@@ -72,17 +72,22 @@ def saved_evidence_read(path: Path) -> SavedEvidence:
     )
 
 
-def revocation_read(directory: Path, *, received_at: datetime) -> RevocationMaterial:
-    """Read OCSP responses (``*.ocsp``) and lists (``*.crl``), all in DER, as if they had come at
-    ``received_at``. Raises EvidenceFormatError ``evidence.unreadable`` for what is no directory."""
-    if not directory.is_dir():
-        raise EvidenceFormatError("evidence.unreadable", f"{directory} is no directory.")
+def revocation_read(
+    *, ocsp: Path | None, crl: Path | None, received_at: datetime
+) -> RevocationMaterial:
+    """Read OCSP responses (``*.ocsp``) and lists (``*.crl``), all in DER, each from its directory,
+    as if they had come at ``received_at``. Raises EvidenceFormatError ``evidence.unreadable`` for
+    what is no directory."""
 
-    def documents(pattern: str) -> list[StoredDocument]:
+    def documents(directory: Path | None, pattern: str) -> list[StoredDocument]:
+        if directory is None:
+            return []
+        if not directory.is_dir():
+            raise EvidenceFormatError("evidence.unreadable", f"{directory} is no directory.")
         files = sorted(directory.glob(pattern))
         return [StoredDocument(_read(file, MAX_FILE_BYTES), received_at) for file in files]
 
-    return RevocationMaterial.load(ocsp=documents("*.ocsp"), crls=documents("*.crl"))
+    return RevocationMaterial.load(ocsp=documents(ocsp, "*.ocsp"), crls=documents(crl, "*.crl"))
 
 
 def nonce_read(text: str) -> bytes:

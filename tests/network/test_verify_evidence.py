@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 
 from network.attestation.certificates import load_device_chain
 from network.attestation.emulator import Behaviour, EmulatedGpu, EmulatorAuthority
-from network.attestation.emulator.revocation import EmulatedResponder, RevokedEntry
+from network.attestation.emulator.revocation import EmulatedResponder, RevokedEntry, crl_issue
 from network.attestation.ocsp import ocsp_request
 from tests.network.attestation.samples import (
     CHECKOUT,
@@ -239,18 +239,45 @@ def test_revocation_can_be_given(authority: EmulatorAuthority, tmp_path: Path) -
     gpu = EmulatedGpu(authority, "a")
     file = write(tmp_path, report(gpu))
     good = answers(tmp_path / "good", authority, gpu, revoked=False)
-    code, found = steps(file, AT, "--revocation", good)
+    code, found = steps(file, AT, "--ocsp", good)
     assert (code, found["by_title"]["Revocation"]["outcome"]) == (0, "passed")
     bad = answers(tmp_path / "bad", authority, gpu, revoked=True)
-    code, found = steps(file, AT, "--revocation", bad)
+    code, found = steps(file, AT, "--ocsp", bad)
     assert (code, found["by_title"]["Revocation"]["outcome"]) == (1, "failed")
     assert "Certificate 1 is revoked" in found["by_title"]["Revocation"]["words"]
     # Another card's answers say nothing about this one.
     other = write(tmp_path, report(EmulatedGpu(authority, "b")))
-    code, found = steps(other, AT, "--revocation", good)
+    code, found = steps(other, AT, "--ocsp", good)
     assert code == 1
     assert "Nothing says if Certificate 1 is revoked" in found["by_title"]["Revocation"]["words"]
-    assert verify(file, AT, "--revocation", tmp_path / "missing")[0] == 2
+    for option in ("--ocsp", "--crl"):
+        assert verify(file, AT, option, tmp_path / "missing")[0] == 2
+
+
+def test_lists_can_be_given(authority: EmulatorAuthority, tmp_path: Path) -> None:
+    """They cover the authorities: of the device itself OCSP has to speak."""
+    gpu = EmulatedGpu(authority, "a")
+    file = write(tmp_path, report(gpu))
+    good = answers(tmp_path / "good", authority, gpu, revoked=False)
+    (good / "2.ocsp").unlink()
+    (good / "3.ocsp").unlink()
+    assert verify(file, AT, "--ocsp", good)[0] == 1
+    at = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for level in (1, 2):
+        list_ = crl_issue(authority.device_chain[level], number=1, this_update=at)
+        (lists / f"{level}.crl").write_bytes(list_)
+    code, found = steps(file, AT, "--ocsp", good, "--crl", lists)
+    assert (code, found["by_title"]["Revocation"]["outcome"]) == (0, "passed")
+    assert verify(file, AT, "--crl", lists)[0] == 1
+    chain = load_device_chain(gpu.certificate_chain).certificates
+    gone = {chain[2].serial_number: RevokedEntry(at)}
+    list_ = crl_issue(authority.device_chain[1], number=2, this_update=at, revoked=gone)
+    (lists / "1.crl").write_bytes(list_)
+    code, found = steps(file, AT, "--ocsp", good, "--crl", lists)
+    assert code == 1
+    assert "Certificate 2 is revoked" in found["by_title"]["Revocation"]["words"]
 
 
 GOOD = {"evidence": "AAAA", "certificate": "AAAA"}

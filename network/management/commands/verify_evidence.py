@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from network.attestation.saved import (
 )
 from network.attestation.spdm import NONCE_BYTES
 from network.errors import PolicyUnavailable
+from network.management.times import time_option
 from network.selectors.policy import policy_current
 from network.verification import manifest_files, trust_anchors
 
@@ -61,9 +62,8 @@ class Command(BaseCommand):
         parser.add_argument("--at", help="Judge as of this time, ISO 8601; UTC where it says none.")
         parser.add_argument("--nonce", help="The challenge in hex; else the one in the file.")
         parser.add_argument("--rims", type=Path, help="Directory with more <id>.swidtag manifests.")
-        parser.add_argument(
-            "--revocation", type=Path, help="Directory with OCSP responses *.ocsp and lists *.crl."
-        )
+        parser.add_argument("--ocsp", type=Path, help="Directory with OCSP responses, *.ocsp.")
+        parser.add_argument("--crl", type=Path, help="Directory with revocation lists, *.crl.")
         parser.add_argument(
             "--policy",
             choices=["strict", "current"],
@@ -74,14 +74,17 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="One JSON object.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = _time(options["at"])
+        now = time_option("--at", options["at"]) or clock.now()
         gpu_class = options["gpu_class"] or NO_CLASS
-        looked_up = options["revocation"]
-        policy = _policy(options["policy"], gpu_class, enforce_revocation=looked_up is not None)
+        ocsp, crl = options["ocsp"], options["crl"]
+        is_looked_up = ocsp is not None or crl is not None
+        policy = _policy(options["policy"], gpu_class, enforce_revocation=is_looked_up)
         try:
             saved = saved_evidence_read(options["file"])
             given = nonce_read(options["nonce"]) if options["nonce"] else saved.nonce
-            revocation = revocation_read(looked_up, received_at=now) if looked_up else None
+            revocation = (
+                revocation_read(ocsp=ocsp, crl=crl, received_at=now) if is_looked_up else None
+            )
         except EvidenceFormatError as error:
             raise CommandError(f"{error.code}: {error.detail}", returncode=UNREADABLE) from error
         evidence = NodeEvidence(
@@ -121,19 +124,6 @@ class Command(BaseCommand):
             codes = f" [{', '.join(step.codes)}]" if step.codes else ""
             self.stdout.write(f"{number:3}. {step.title}: {MARKS[step.outcome]}{codes}")
             self.stdout.write(f"     {step.words}")
-
-
-def _time(text: str | None) -> datetime:
-    if text is None:
-        return clock.now()
-    try:
-        at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise CommandError(
-            f"--at {text} is no time, as in 2024-06-01 or 2024-06-01T12:00:00Z.",
-            returncode=UNREADABLE,
-        ) from error
 
 
 def _policy(name: str, gpu_class: str, *, enforce_revocation: bool) -> Policy:
