@@ -1,9 +1,11 @@
 """Celery ticks around attestation. Rows hold the work; a tick twice or late changes nothing."""
 
+import hashlib
 import logging
 
 from celery import shared_task
 from django.conf import settings
+from django.core.cache import cache
 
 from chain.rpc.errors import RpcError
 
@@ -13,6 +15,8 @@ logger = logging.getLogger(__name__)
 ASKING_S = 45.0
 #: Certificates asked about in one tick.
 ASKED_AT_ONCE = 500
+#: Seconds until the same trouble is logged again.
+TOLD_EVERY_S = 86_400
 
 
 @shared_task
@@ -28,9 +32,11 @@ def collateral_tick() -> None:
     for rim_id in report.new:
         logger.info("Manifest taken in: %s", rim_id)
     for path, error in report.refused:
-        logger.warning("Manifest refused: %s: %s (%s)", path, error.detail, error.code)
+        if _is_news(f"{path} {error.code}"):
+            logger.warning("Manifest refused: %s: %s (%s)", path, error.detail, error.code)
     for rim in rims_running_out(at=now):
-        logger.warning("Manifest %s runs out on %s", rim.rim_id, f"{rim.valid_until:%Y-%m-%d}")
+        if _is_news(f"{rim.rim_id} {rim.valid_until:%Y%m%d}"):
+            logger.warning("Manifest %s runs out on %s", rim.rim_id, f"{rim.valid_until:%Y-%m-%d}")
     if not settings.OCSP_URL:
         return
     with fetch_client() as client:
@@ -38,6 +44,12 @@ def collateral_tick() -> None:
         done = ocsp_fetch(due, client=client, at=now, budget_s=ASKING_S)
     if done.asked:
         logger.info("OCSP: %s of %s answered %s", done.answered, done.asked, done.reasons or "")
+
+
+def _is_news(what: str) -> bool:
+    """True once a day for the same words: a tick every minute must not fill a log."""
+    key = hashlib.sha256(what.encode()).hexdigest()
+    return bool(cache.add(f"collateral-told:{key}", 1, timeout=TOLD_EVERY_S))
 
 
 @shared_task

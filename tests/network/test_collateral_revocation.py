@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 
 from chain import clock
@@ -489,6 +490,21 @@ def test_the_tick_asks_only_where_an_address_is_set(
         collateral_tick()
     assert len(server.requests) == 3
     assert states(clock.now())[1] == "revoked"
+
+
+def test_the_tick_takes_files_in_and_tells_of_trouble_once_a_day(
+    settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, db: None
+) -> None:
+    cache.clear()
+    settings.RIM_DIR = tmp_path
+    (tmp_path / f"{DRIVER}.swidtag").write_bytes(DRIVER_XML)
+    (tmp_path / "EMULATED_NV_GPU_DRIVER_GH100_1.0.swidtag").write_bytes(DRIVER_XML)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("network.services.collateral_directories.trust_anchors", lambda: TRUST)
+        for _ in range(2):
+            collateral_tick()
+    assert Rim.objects.get().rim_id == DRIVER
+    assert caplog.text.count("rim_id_mismatch") == 1
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: Any) -> tuple[int, str]:
