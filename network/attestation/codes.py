@@ -6,7 +6,7 @@ Codes are stable: a code never changes its meaning, and one that is no longer us
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -48,6 +48,9 @@ _SIGNED_AGAIN: Final = "Ask the GPU for a new report; update its firmware if it 
 
 _ON_THE_LIST: Final = "Install a version that is on the network's list."
 _LIST_ABSENT: Final = "None for you: the service has to take in the list and the manifest."
+
+#: The next step of a code that needs none.
+NOTHING_TO_DO: Final = "None."
 
 CODES: Final[Mapping[str, Code]] = {
     "chain.algorithm": Code("A certificate has no P-384 key.", _OTHER_CHAIN),
@@ -320,7 +323,7 @@ CODES: Final[Mapping[str, Code]] = {
     "report.too_long": Code("The report is longer than any can be.", _NOT_GENUINE),
     "report.too_short": Code("The report is shorter than any can be.", _NOT_GENUINE),
     "report.trailing_bytes": Code("Something follows the report's signature.", _NOT_GENUINE),
-    "revocation.good": Code("The chain's certificates are not revoked.", "None."),
+    "revocation.good": Code("The chain's certificates are not revoked.", NOTHING_TO_DO),
     "revocation.hold": Code(
         "A certificate is on hold: its issuer suspended it for now.", "Ask the vendor why."
     ),
@@ -399,3 +402,18 @@ CAUSE_BY_CODE: Final[Mapping[str, Cause]] = {
 def cause(code: str) -> Cause:
     """What can lead to ``code``."""
     return CAUSE_BY_CODE.get(code) or CAUSE_BY_PREFIX.get(code.split(".")[0], Cause.EVIDENCE)
+
+
+def code_words(codes: Iterable[str]) -> dict[str, dict[str, str]]:
+    """``{code: {"meaning", "next_step"}}`` of the codes that are listed here, sorted, each once."""
+    return {
+        code: {"meaning": CODES[code].meaning, "next_step": CODES[code].next_step}
+        for code in sorted(set(codes) & CODES.keys())
+    }
+
+
+def next_steps(codes: Iterable[str]) -> tuple[str, ...]:
+    """What the operator does about ``codes``, in their order, each once; nothing for those that
+    ask for nothing."""
+    steps = (CODES[code].next_step for code in codes if code in CODES)
+    return tuple(dict.fromkeys(step for step in steps if step != NOTHING_TO_DO))

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from .appraisal import Appraisal, DeviceAppraisal, Status
 from .certificates import DeviceChain, chain_findings, load_device_chain
+from .codes import code_words, next_steps
 from .errors import EvidenceError, Finding, Severity
 from .evidence import DeviceEvidence, DeviceKind, NodeEvidence
 from .opaque import Opaque, parse_opaque
@@ -52,6 +53,11 @@ class Step:
         """The findings' codes, each once, in order."""
         return tuple(dict.fromkeys(finding.code for finding in self.findings))
 
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """What the operator does about a failure or a warning, each once."""
+        return next_steps(f.code for f in self.findings if f.severity is not Severity.INFO)
+
     def as_json(self) -> dict[str, Any]:
         """JSON values only."""
         return {
@@ -59,6 +65,8 @@ class Step:
             "title": self.title,
             "outcome": self.outcome.value,
             "words": self.words,
+            "next_steps": list(self.next_steps),
+            "codes": code_words(self.codes),
             "findings": [finding.as_json(device=self.device) for finding in self.findings],
         }
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from network.attestation.codes import CODES
 from network.http_signatures import COMPONENTS, MAX_LIFETIME_S
 from network.services.challenges import KEYS_CHALLENGE_TTL_S
 from network.services.requests import IDEMPOTENCY_TTL_S
@@ -52,6 +53,7 @@ def api_docs(request: HttpRequest) -> HttpResponse:
     context = {
         "operations": _operations(),
         "errors": ERROR_CATALOGUE,
+        "codes": CODES,
         "components": COMPONENTS,
         "signature_lifetime_s": MAX_LIFETIME_S,
         "keys_challenge_s": KEYS_CHALLENGE_TTL_S,

@@ -14,6 +14,7 @@ from chain import clock
 from chain.addresses import AddressInvalid, parse_address
 from chain.formatting import percent_text
 from chain.paging import keyset_page
+from network.attestation.codes import code_words, next_steps
 from network.errors import PolicyUnavailable
 from network.models import Incident, Node, Verdict
 from network.selectors.claims import gpu_claims, node_claims
@@ -247,12 +248,14 @@ def _policy_or_none() -> PolicySnapshot | None:
         return None
 
 
-def _findings(verdict: Verdict) -> list[dict[str, str]]:
-    """The latest verdict's findings for ``components/findings.html``, the worst first."""
+def _findings(verdict: Verdict) -> list[dict[str, Any]]:
+    """The latest verdict's findings for ``components/findings.html``, the worst first, each with
+    what its code means and what the operator does next."""
     order = {"error": 0, "warning": 1, "info": 2}
     found = sorted(
         verdict.findings.get("findings", []), key=lambda item: order.get(item["severity"], 3)
     )
+    words = code_words(item["code"] for item in found)
     return [
         {
             "level": item["severity"],
@@ -260,6 +263,8 @@ def _findings(verdict: Verdict) -> list[dict[str, str]]:
             "detail": item["detail"]
             if item["device"] is None
             else f"GPU {item['device']}: {item['detail']}",
+            "meaning": words.get(item["code"], {}).get("meaning", ""),
+            "next": () if item["severity"] == "info" else next_steps([item["code"]]),
         }
         for item in found
     ]

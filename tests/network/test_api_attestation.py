@@ -16,6 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from chain import clock
+from network.attestation.codes import CODES
 from network.attestation.emulator.gpu import Behaviour, EmulatedGpu
 from network.models import (
     Attestation,
@@ -192,7 +193,17 @@ def test_bad_evidence_is_judged_and_kept(make_node: MakeNode, emulator: tuple[An
     assert answer.status_code == 201, answer.content
     verdict = answer.json()["verdict"]
     assert verdict["status"] == "contraindicated"
-    assert {row["code"] for row in verdict["findings"]["findings"]} >= {"sig.report"}
+    found = {row["code"] for row in verdict["findings"]["findings"]}
+    assert found >= {"sig.report"}
+    # In words, beside the verdict and not in it.
+    assert verdict["codes"].keys() == found
+    assert verdict["codes"]["sig.report"] == {
+        "meaning": CODES["sig.report"].meaning,
+        "next_step": CODES["sig.report"].next_step,
+    }
+    assert "codes" not in verdict["findings"]
+    detail = Client().get(f"/api/v1/verdicts/{verdict['id']}/").json()
+    assert detail["codes"] == verdict["codes"]
     assert standing(node)["standing"] == "failed"
     assert "not signed by the leaf" in standing(node)["sentence"]
     reasons = Verdict.objects.get().device_findings.filter(severity="error")

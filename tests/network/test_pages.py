@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from network.attestation.codes import CODES
+from network.attestation.emulator import Behaviour, EmulatedGpu
 from tests.network.conftest import GUARDIAN, World
 from tests.network.nodes import TestNode, later
 
@@ -133,6 +136,28 @@ def test_the_page_says_why_a_report_is_stale_after_a_vote(
         assert "Stale" in text
         assert "let it count for 45 min; policy 1 lets it count for 30 min" in text
         assert "policy 0 → 1" in words(page("/nodes/"))
+
+
+def test_a_finding_says_what_it_means_and_what_to_do(
+    make_node: MakeNode, emulator: tuple[Any, Any]
+) -> None:
+    node = make_node()
+    label = node.gpus[0].label
+    node.gpus[0] = EmulatedGpu(emulator[1], label, behaviour=Behaviour(bad_signature=True))
+    assert node.attest().json()["verdict"]["status"] == "contraindicated"
+    html = page(f"/nodes/0x{node.node_id.hex()}/")
+    assert f"Next: {CODES['sig.report'].next_step}" in words(html)
+    assert CODES["sig.report"].meaning in unescape(html)
+    link = re.search(r'href="(/api/docs/)#(code-sig\.report)"', html)
+    assert link
+    # Where the link leads, every code stands with both.
+    listed = page(link[1])
+    assert f'id="{link[2]}"' in listed
+    text = words(listed)
+    for code, entry in CODES.items():
+        assert f"{code} {entry.meaning} {entry.next_step}" in unescape(text)
+    # A note asks for nothing.
+    assert CODES["fwid.absent"].next_step not in words(html)
 
 
 def test_the_documentation_and_its_explorer(world: World, settings: Any) -> None:

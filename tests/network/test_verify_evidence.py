@@ -17,6 +17,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from network.attestation.certificates import load_device_chain
+from network.attestation.codes import CODES
 from network.attestation.emulator import Behaviour, EmulatedGpu, EmulatorAuthority
 from network.attestation.emulator.revocation import EmulatedResponder, RevokedEntry, crl_issue
 from network.attestation.ocsp import ocsp_request
@@ -70,6 +71,11 @@ def test_the_published_sample_today_is_a_warning() -> None:
     assert (code, found["accepted"], found["status"]) == (0, True, "warning")
     manifests = found["by_title"]["The manifests"]
     assert {finding["code"] for finding in manifests["findings"]} == {"rim.expired"}
+    assert manifests["next_steps"] == [CODES["rim.expired"].next_step]
+    assert manifests["codes"]["rim.expired"]["meaning"] == CODES["rim.expired"].meaning
+    assert (
+        f"     Next: {CODES['rim.expired'].next_step}" in verify(NVIDIA_DIRECTORY)[1].splitlines()
+    )
     assert found["devices"][0]["measurements_matched"] == 33
 
 

@@ -191,6 +191,10 @@ class VerdictDetailSerializer(VerdictSerializer):
     """A verdict with everything it was made of."""
 
     findings = serializers.DictField()
+    codes = serializers.DictField(
+        help_text="For each code of the findings its `meaning` and its `next_step`. Words for "
+        "people, which may be written better later: no part of the verdict or its hash."
+    )
     policy = serializers.DictField()
     ear_jwt = serializers.CharField(
         help_text="The attestation result (EAR) as a JWT; where it is empty, "

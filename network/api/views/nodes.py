@@ -24,6 +24,7 @@ from network.api.serializers.nodes import (
 )
 from network.api.views.base import NODE_ID, OpenWriteView, choice_get, node_get, text_filter
 from network.api.views.standing import tier_json
+from network.attestation.codes import code_words
 from network.errors import NotFound
 from network.models import Node, NodeStatus, Verdict
 from network.registration import keys_hash
@@ -154,10 +155,12 @@ def verdict_json(verdict: Verdict, node: Node, *, policy: PolicySnapshot) -> dic
     fields: dict[str, Any] = {
         name: getattr(verdict, name)
         for name in map(str, VerdictDetailSerializer().fields)
-        if name not in {"standing", "rejudge_of"}
+        if name not in {"standing", "rejudge_of", "codes"}
     }
     standing = node_standing(node, policy=policy)
+    found = (finding["code"] for finding in verdict.findings.get("findings", []))
     fields |= {"rejudge_of_id": verdict.rejudge_of_id, "standing": standing}
+    fields["codes"] = code_words(found)
     return dict(VerdictDetailSerializer(fields).data)
 
 

@@ -124,6 +124,8 @@ class Command(BaseCommand):
             codes = f" [{', '.join(step.codes)}]" if step.codes else ""
             self.stdout.write(f"{number:3}. {step.title}: {MARKS[step.outcome]}{codes}")
             self.stdout.write(f"     {step.words}")
+            for next_step in step.next_steps:
+                self.stdout.write(f"     Next: {next_step}")
 
 
 def _policy(name: str, gpu_class: str, *, enforce_revocation: bool) -> Policy:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import network.attestation
 import network.compute
-from network.attestation.codes import CODES
+from network.attestation.codes import CODES, NOTHING_TO_DO, code_words, next_steps
 
 SOURCES = [Path(package.__file__).parent for package in (network.attestation, network.compute)]
 DOCUMENTATION = SOURCES[0].parents[1] / "docs"
@@ -60,3 +60,20 @@ def test_the_operators_page_names_only_codes_that_exist() -> None:
     assert named
     for name in named:
         assert fnmatch.filter(CODES, name), name
+
+
+def test_codes_in_words_for_a_reader() -> None:
+    assert code_words([]) == {}
+    found = code_words(["sig.report", "nobody.knows", "chain.pem", "sig.report"])
+    assert list(found) == ["chain.pem", "sig.report"]
+    assert found["chain.pem"] == {
+        "meaning": CODES["chain.pem"].meaning,
+        "next_step": CODES["chain.pem"].next_step,
+    }
+
+
+def test_next_steps_are_told_once_and_only_where_there_is_one() -> None:
+    assert CODES["revocation.good"].next_step == NOTHING_TO_DO
+    assert CODES["chain.pem"].next_step == CODES["chain.name"].next_step
+    found = next_steps(["sig.report", "revocation.good", "nobody.knows", "chain.pem", "chain.name"])
+    assert found == (CODES["sig.report"].next_step, CODES["chain.pem"].next_step)
