@@ -42,10 +42,10 @@ def anvil_start(folder: Path) -> AnvilServer:
     return server
 
 
-def contracts_deploy(server: AnvilServer, path: Path) -> dict[str, Any]:
+def contracts_deploy(server: AnvilServer, path: Path, profile: str = "demo") -> dict[str, Any]:
     """Deploy the project's contracts and return the deployment file's content."""
     command = [sys.executable, str(ROOT / "scripts" / "deploy.py"), "--rpc-url", server.url]
-    command += ["--profile", "demo", "--out", str(path)]
+    command += ["--profile", profile, "--out", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"The deployment failed: {done.stdout}{done.stderr}")
