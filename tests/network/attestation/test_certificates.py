@@ -169,6 +169,16 @@ def test_the_number_of_certificates_is_bounded(count: int) -> None:
     assert caught.value.code in {"chain.count", "chain.pem"}
 
 
+@pytest.mark.parametrize(
+    "order",
+    [(1, 0, 2, 3, 4), (0, 2, 1, 3, 4), (0, 1, 2, 4, 3), (4, 3, 2, 1, 0), (0, 1, 1, 2, 3, 4)],
+)
+def test_certificates_swapped_or_repeated_are_no_chain(order: tuple[int, ...]) -> None:
+    pem = b"".join(make(Spec(position)).public_bytes(Encoding.PEM) for position in order)
+    found = {finding.code for finding in load_device_chain(pem).findings}
+    assert {"chain.name", "chain.signature"} <= found
+
+
 def test_the_size_is_bounded() -> None:
     with pytest.raises(ChainError, match="5120 are allowed"):
         load_device_chain(b" " * 5121)

@@ -222,6 +222,26 @@ class TestManifest:
         assert old in MANIFEST
         assert self.refused(MANIFEST.replace(old, new, 1)) == code
 
+    def test_entities_that_would_fill_the_memory_are_not_expanded(self) -> None:
+        """Nine levels of ten references each: a thousand million words."""
+        levels = b"".join(
+            b'<!ENTITY e%d "%s">' % (level, b"&e%d;" % (level - 1) * 10) for level in range(1, 10)
+        )
+        bomb = b'<!DOCTYPE a [<!ENTITY e0 "word">' + levels + b"]><a>&e9;</a>"
+        assert self.refused(bomb) in {"rim.doctype", "rim.malformed"}
+
+    @pytest.mark.parametrize("count", [0, 9])
+    def test_too_few_and_too_many_certificates(self, count: int) -> None:
+        root = self.tree()
+        data = root.find(f".//{DS}X509Data")
+        assert data is not None
+        certificate = etree.tostring(data[0])
+        for child in list(data):
+            data.remove(child)
+        for _ in range(count):
+            data.append(etree.fromstring(certificate))
+        assert self.refused(etree.tostring(root)) == "rim.keyinfo"
+
     def test_a_wrong_signature_value(self) -> None:
         root = self.tree()
         value = root.find(f".//{DS}SignatureValue")
@@ -320,6 +340,7 @@ class TestRequestDevices:
             {"certificate": 7},
             {"certificate": "A" * 20_000},
             {"arch": 1},
+            {"arch": "H" * 65},
             {"uuid": "x" * 65},
         ],
     )
