@@ -29,8 +29,8 @@ EPOCH: Final = timedelta(days=1)
 #: Basis points of all bonded stake.
 STAKE_SHARE_BPS: Final = 500
 _BPS: Final = 10_000
-#: Open incidents that are not on chain yet.
-_PENDING: Final = (IncidentAction.WAITING, IncidentAction.HELD, IncidentAction.SENT)
+#: Open incidents that are not on chain yet, by what became of them so far.
+PENDING: Final = (IncidentAction.WAITING, IncidentAction.HELD, IncidentAction.SENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def suspension_notice(at: datetime) -> str:
 def suspension_figures(at: datetime) -> SuspensionFigures:
     """For health."""
     rows = Incident.objects.filter(state=IncidentState.OPEN)
-    counts = rows.aggregate(open=Count("pk"), pending=Count("pk", filter=Q(action__in=_PENDING)))
+    counts = rows.aggregate(open=Count("pk"), pending=Count("pk", filter=Q(action__in=PENDING)))
     stopped = _stake_stop(at)
     held = _build_hold(at) or account_missing(SendingAccount.ATTESTOR)
     state = "stopped" if stopped else "held" if held else "on"
@@ -79,7 +79,7 @@ def is_pending() -> Exists:
 
 
 def _pending() -> QuerySet[Incident]:
-    return Incident.objects.filter(state=IncidentState.OPEN, action__in=_PENDING)
+    return Incident.objects.filter(state=IncidentState.OPEN, action__in=PENDING)
 
 
 def _build_hold(at: datetime) -> str:

@@ -25,7 +25,7 @@ from network.models import (
     Strike,
 )
 from network.selectors.policy import PolicySnapshot, policy_current
-from network.selectors.suspensions import suspension_stop
+from network.selectors.suspensions import PENDING, suspension_stop
 from network.services.breakers import build_note
 from network.services.incidents import SERVICE, event_write, incident_cure, incident_open
 
@@ -135,6 +135,8 @@ def _follow_open(incident: Incident, node: Node, at: datetime) -> bool:
 
 
 def _suspend(incident: Incident, at: datetime) -> bool:
+    if incident.action not in PENDING:  # a new try: it counts among what would be suspended
+        _note(incident, _Action.WAITING, "It is to be suspended again.", at)
     held = suspension_stop(at) or account_missing(SendingAccount.ATTESTOR)
     if held:
         _note(incident, _Action.HELD, held, at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -16,7 +17,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 
 from network.attestation.emulator.gpu import Behaviour, EmulatedGpu
-from network.models import NodeKeyEvent, Verdict
+from network.models import AttestationState, Incident, IncidentEvent, NodeKeyEvent, Verdict
 from tests.network.conftest import World
 from tests.network.nodes import TestNode
 
@@ -58,6 +59,40 @@ def test_every_table_is_listed_and_read_only(make_node: MakeNode, staff: Client)
         assert staff.post(change, {}).status_code == 403, name
         delete = reverse(f"admin:{name}_delete", args=[row.pk])
         assert staff.post(delete, {"post": "yes"}).status_code == 403, name
+
+
+def test_an_incident_is_released_or_dismissed_with_a_reason(
+    make_node: MakeNode, staff: Client
+) -> None:
+    node = make_node(gpu_count=1)
+    assert node.attest().status_code == 201
+    address = reverse("admin:network_incident_changelist")
+    good = node.gpus[0]
+    for decision, left in (("release", 2), ("dismiss", 0)):
+        node.gpus[0] = replace(good, behaviour=Behaviour(bad_signature=True))
+        while not Incident.objects.filter(state="open").exists():
+            assert node.attest().status_code == 201
+        incident = Incident.objects.get(state="open")
+        action: dict[str, Any] = {
+            "action": f"incidents_{decision}",
+            "_selected_action": [incident.pk],
+            "reason": " ",
+        }
+        answer = staff.post(address, action, follow=True)
+        assert "Say why" in answer.content.decode()
+        assert Incident.objects.filter(state="open").exists()
+        answer = staff.post(address, action | {"reason": "It was our manifest."}, follow=True)
+        assert f"is {decision}" in answer.content.decode()
+        event = IncidentEvent.objects.latest("pk")
+        assert (event.actor, event.reason) == ("staff alice", "It was our manifest.")
+        assert AttestationState.objects.get().strikes == left
+        # Closed, it is decided no more.
+        answer = staff.post(address, action | {"reason": "Again."}, follow=True)
+        assert "closed already" in answer.content.decode()
+    # Names of staff are for the console alone.
+    shown = Client().get(f"{node.path}/incidents/").content.decode()
+    assert "alice" not in shown
+    assert '"by":"staff"' in shown.replace(": ", ":")
 
 
 def test_a_key_is_revoked_with_a_reason(make_node: MakeNode, staff: Client) -> None:

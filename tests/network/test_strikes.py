@@ -271,3 +271,34 @@ def test_two_nodes_have_their_own_strikes(make_node: MakeNode) -> None:
     assert Incident.objects.filter(state=IncidentState.OPEN).count() == 1
     summary = Client().get("/api/v1/network/summary/").json()
     assert (summary["attested_nodes"], summary["standings"]["failed"]) == (1, 1)
+
+
+def test_the_ladder_says_what_each_tier_proves(db: None) -> None:
+    body = Client().get("/api/v1/network/tiers/").json()
+    assert [tier["code"] for tier in body["tiers"]] == ["T0", "T1", "T2", "T3", "T4", "T5"]
+    assert "relay-resistant, not relay-proof" in body["note"]
+    assert all(tier["proves"] and tier["leaves_open"] for tier in body["tiers"])
+
+
+def test_incidents_are_asked_for_by_node(make_node: MakeNode) -> None:
+    node = make_node(gpu_count=1)
+    attest(node, Behaviour())
+    url = f"{node.path}/incidents/"
+    assert Client().get(url).json()["results"] == []
+    assert Client().get(f"{node.path}/").json()["tier"]["code"] == "T4"
+    # A node without incidents has no section for them, and the ladder in any case.
+    page = Client().get(f"/nodes/0x{node.node_id.hex()}/").content.decode()
+    assert 'id="incidents"' not in page
+    assert "What the tiers prove" in page
+    attest(node, BAD_SIGNATURE, times=3)
+    (found,) = Client().get(url).json()["results"]
+    assert (found["code"], found["state"], found["action"]) == ("sig.report", "open", "waiting")
+    assert found["verdict_id"] == Verdict.objects.latest("pk").pk
+    for bad, status in (
+        ("/api/v1/nodes/0x12/incidents/", 400),
+        (f"/api/v1/nodes/0x{'00' * 32}/incidents/", 404),
+        (f"{url}?cursor=nonsense", 400),
+    ):
+        answer = Client().get(bad)
+        assert answer.status_code == status, bad
+        assert answer.json()["code"]
