@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -136,6 +137,24 @@ def test_signed_opaque_data_made_of_any_fields(
         "report.opaque_duplicate",
         "report.opaque_version",
     }
+
+
+@pytest.mark.parametrize("kind", sorted(DEVICES))
+def test_a_bit_of_every_byte_of_a_report(kind: str) -> None:
+    """All bits of the headers and of the opaque data's first bytes, one of every other byte."""
+    report = sent(kind).report
+    start = 45 + int.from_bytes(report[42:45], "little") + 32
+    whole = {*range(60), *range(start, start + 24)}
+    rng = random.Random(kind)
+    met: set[str] = set()
+    for position in range(len(report)):
+        for bit in range(8) if position in whole else (rng.randrange(8),):
+            changed = bytearray(report)
+            changed[position] ^= 1 << bit
+            found = refusals(replace(sent(kind), report=bytes(changed)))
+            assert found, (position, bit)
+            met |= found
+    assert met >= {"sig.report", "nonce.mismatch", "meas.mismatch", "report.opaque_overflow"}
 
 
 @pytest.mark.parametrize("kind", sorted(DEVICES))
