@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
 BOOTSTRAP = $(PYTHON) scripts/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset test lint chaos bench-attest bench-index bench-reorg lock clean
+.PHONY: help setup demo demo-reset test lint chaos bench-attest bench-index bench-reorg fuzz lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 19
@@ -38,6 +38,9 @@ bench-index: ## how fast a long chain is indexed, against the speed at which it 
 
 bench-reorg: ## how long the index takes to follow a reorganisation of 1, 10 and 64 blocks
 	@$(BOOTSTRAP) bench-reorg $(FLAGS)
+
+fuzz: ## ten thousand made-up requests to the attestation endpoints, signed and unsigned; FLAGS='--cases 50000' for more
+	@$(BOOTSTRAP) fuzz $(FLAGS)
 
 lock: ## resolve requirements/*.in again, with hashes
 	@$(BOOTSTRAP) lock

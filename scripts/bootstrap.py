@@ -67,6 +67,7 @@ COMMANDS = {
     "bench-attest": ["-m", "bench.attestation"],
     "bench-index": ["-m", "bench.index_chain"],
     "bench-reorg": ["-m", "bench.reorg"],
+    "fuzz": ["-m", "bench.fuzz"],
 }
 LOCKS = (
     ("dev", ()),

@@ -39,7 +39,9 @@ class ApiSchema(AutoSchema):
     """Adds the errors that follow from the method, the path and the parsers.
 
     A view documents its own with ``error_statuses = {"post": (409, 422)}`` or with
-    ``extend_schema(responses=...)``. Named in ``REST_FRAMEWORK["DEFAULT_SCHEMA_CLASS"]``.
+    ``extend_schema(responses=...)``, and what can follow an answer with ``response_links =
+    {"post": {"201": {name: link}}}`` (OpenAPI 3.0, Link Object). Named in
+    ``REST_FRAMEWORK["DEFAULT_SCHEMA_CLASS"]``.
     """
 
     def _get_response_bodies(
@@ -52,6 +54,9 @@ class ApiSchema(AutoSchema):
             if code not in responses:
                 body = self._get_response_for_code(ErrorSerializer, code)
                 responses[code] = {**body, "description": _TEXTS[code]}
+        own = getattr(self.view, "response_links", {}).get(self.method.lower(), {})
+        for code, links in own.items():
+            responses[code] = {**responses[code], "links": links}
         return responses
 
     def _error_codes(self) -> set[str]:

@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import schemathesis
-from django.conf import settings
 from django.core.management import call_command
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.test import Client
 from drf_spectacular.validation import validate_schema
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
-from werkzeug.test import EnvironBuilder
 
-from chain import clock
-from config.wsgi import application
-from network.http_signatures import sign_request
 from tests.network.conftest import World
+from tests.network.fuzzing import (
+    Tally,
+    described,
+    open_connection,
+    operations_fuzz,
+    without_rates,
+)
 from tests.network.nodes import TestNode
 
 pytestmark = [pytest.mark.chain, pytest.mark.django_db]
 #: Cases for each operation; a nightly run sets more.
 EXAMPLES = int(os.environ.get("ALTHING_FUZZ_EXAMPLES", "12"))
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
 
 
 def description() -> dict[str, Any]:
@@ -75,19 +58,6 @@ def test_every_operation_documents_its_errors(db: None) -> None:
                     assert reference.endswith("/Error"), (where, code)
 
 
-@contextmanager
-def open_connection() -> Iterator[None]:
-    """The WSGI handler ends a request by closing the connection, on which the test's own
-    transaction runs; Django's test client keeps it open in the same way."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    try:
-        yield
-    finally:
-        for signal in (request_started, request_finished):
-            signal.connect(close_old_connections)
-
-
 #: The first words of the API's addresses, each fuzzed on its own.
 PARTS = [
     "attestations",
@@ -118,57 +88,27 @@ def test_every_part_of_the_api_is_fuzzed(db: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "is_signed"),
+    ("part", "mode"),
     [
-        pytest.param("attestations", True, id="attestations-signed"),
-        pytest.param("compute", True, id="compute-signed"),
-        *((part, False) for part in PARTS),
+        pytest.param("compute", "signed", id="compute-signed"),
+        *(pytest.param(part, "unsigned", id=part) for part in PARTS),
     ],
 )
 def test_no_case_meets_a_fault_or_an_undocumented_answer(
-    make_node: Callable[..., TestNode], part: str, is_signed: bool
+    make_node: Callable[..., TestNode], settings: Any, part: str, mode: str
 ) -> None:
+    """Reports, as nodes sign them, have a test of their own: ``test_api_fuzz.py``."""
     node = make_node()
     node.attest()
-    fuzzed = 0
-    with open_connection():
-        schema = schemathesis.openapi.from_wsgi("/api/v1/schema/", application)
-        for found in schema.include(path_regex=f"^(/api/v1)?/{part}/").get_all_operations():
-            fuzz(found.ok(), node if is_signed else None)
-            fuzzed += 1
-    assert fuzzed
-
-
-def fuzz(operation: Any, node: TestNode | None) -> None:
-    """Try one operation with ``EXAMPLES`` cases; about half of them name what exists."""
-
-    @hypothesis_settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=operation.as_strategy())
-    def run(case: Any) -> None:
-        if node is not None:
-            case.headers = {**(case.headers or {}), **signature(case, node)}
-        case.call_and_validate(checks=CHECKS)
-
-    run()
-
-
-def signature(case: Any, node: TestNode) -> dict[str, str]:
-    """Sign the very bytes that the case will send."""
-    request = EnvironBuilder(**case.as_transport_kwargs()).get_request()
-    return sign_request(
-        method=request.method,
-        url=settings.SITE_URL + request.full_path.rstrip("?"),
-        body=request.get_data(),
-        private_key=node.key,
-        idempotency_key=secrets.token_hex(8),
-        now_s=clock.now_s(),
-    )
+    signer = node if mode == "signed" else None
+    tally = Tally()
+    with without_rates(settings), open_connection():
+        schema = described()
+        path = f"^(/api/v1)?/{part}/"
+        count = len(list(schema.include(path_regex=path).get_all_operations()))
+        operations_fuzz(schema, path, mode=mode, node=signer, cases=EXAMPLES * count, tally=tally)
+    # An operation without parameters has a single case.
+    assert len({label for _, label, _ in tally.cases}) == count
 
 
 def test_the_read_views_need_few_queries(

@@ -38,6 +38,21 @@ class ChallengeView(SignedView):
     """Ask for a nonce: for this node and these devices, used once, alive `attest.nonce_ttl` s."""
 
     error_statuses = {"post": _ERRORS}
+    response_links: Any = {
+        "post": {
+            "201": {
+                "report": {
+                    "operationId": "attestations_create",
+                    "description": "The report that answers this challenge.",
+                    "requestBody": {
+                        "nonce": "$response.body#/nonce",
+                        "seq": "$response.body#/next_seq",
+                        "previous_hash": "$response.body#/previous_hash",
+                    },
+                }
+            }
+        }
+    }
 
     @extend_schema(
         operation_id="attestations_challenges_create",
@@ -72,6 +87,17 @@ class AttestationView(SignedView):
     """Send a report; the verdict is the answer."""
 
     error_statuses = {"post": _ERRORS}
+    response_links: Any = {
+        "post": {
+            "201": {
+                "verdict": {
+                    "operationId": "verdicts_read",
+                    "description": "The verdict again, with the node's standing by then.",
+                    "parameters": {"verdict_id": "$response.body#/verdict/id"},
+                }
+            }
+        }
+    }
     max_body_bytes = REPORT_MAX_BYTES
     json_limits = REPORT_LIMITS
 
