@@ -30,6 +30,7 @@ from network.models import (
     EpochRecord,
     IdempotencyKey,
     Node,
+    NodeCase,
     NodeEvent,
     NodeKey,
     NodeKeyEvent,
@@ -265,3 +266,10 @@ class ComputeTaskAdmin(ReadOnlyAdmin):
     list_filter = ["status"]
     # A nonce must not be seen before its round is over.
     exclude = ["state", "opening"]
+
+
+@admin.register(NodeCase)
+class NodeCaseAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "node", "kind", "status", "opened_at", "expires_at", "ended_at"]
+    list_filter = ["kind", "status"]
+    list_select_related = ["node"]

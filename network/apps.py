@@ -16,6 +16,7 @@ class NetworkConfig(AppConfig):
         register_projector(projectors.ParametersProjector())
         register_projector(projectors.ParameterSetsProjector())
         register_projector(projectors.NodesProjector())
+        register_projector(projectors.CasesProjector())
         register_projector(projectors.LedgerProjector())
         epochs_anchor.register_intent_kinds()
         suspension_preflight.register_intent_kinds()

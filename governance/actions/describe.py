@@ -157,6 +157,24 @@ def _parameter_redefine(call: Call) -> Reading:
     return Reading("governance_setting", f"Replace the bounds and rules of {name}.")
 
 
+# --- cases --------------------------------------------------------------------------
+
+
+def _case_decide(call: Call) -> Reading:
+    case_id, upheld, bps = (call.arg(place) for place in range(3))
+    if not upheld:
+        return Reading(
+            "contract_call",
+            f"Reject case {case_id} as frivolous: its bond goes to the treasury.",
+        )
+    share = percent_text(int(bps), 10_000, places=2)
+    taken = f"take {share} of the stake it was opened over" if bps else "take nothing"
+    return Reading(
+        "contract_call",
+        f"Uphold case {case_id} and {taken}; the bond goes back to whoever opened it.",
+    )
+
+
 # --- money --------------------------------------------------------------------------
 
 
@@ -293,6 +311,7 @@ _BY_FUNCTION: dict[tuple[str, str], Callable[[Call], Reading]] = {
     ("NetworkParameters", "withdraw"): _parameter_withdraw,
     ("NetworkParameters", "define"): _parameter_define,
     ("NetworkParameters", "redefine"): _parameter_redefine,
+    ("NodeRegistry", "decideCase"): _case_decide,
     ("", "transfer"): _token_transfer,
     ("", "approve"): _token_approve,
     ("AlthingToken", "mint"): _token_mint,

@@ -11,6 +11,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.views import APIView
 
 from network.api.views.attestation import AttestationView, ChallengeView
+from network.api.views.cases import NodeCasesView
 from network.api.views.claims import NodeClaimsView
 from network.api.views.collateral import CollateralView
 from network.api.views.compute import (
@@ -67,6 +68,7 @@ urlpatterns: list[URLPattern] = [
     path("nodes/<str:node_id>/claims/", NodeClaimsView.as_view(), name="api-node-claims"),
     path("nodes/<str:node_id>/energy/", NodeEnergyView.as_view(), name="api-node-energy"),
     path("nodes/<str:node_id>/incidents/", NodeIncidentsView.as_view(), name="api-node-incidents"),
+    path("nodes/<str:node_id>/cases/", NodeCasesView.as_view(), name="api-node-cases"),
     *_write("nodes/<str:node_id>/keys", NodeKeysView, "api-node-keys"),
     *_write("nodes/<str:node_id>/key-challenges", NodeKeyChallengeView, "api-key-challenge"),
     *_write("attestations/challenges", ChallengeView, "api-attestation-challenges"),

@@ -16,6 +16,7 @@ from network.models.attestation import (
     Verdict,
     VerdictStatus,
 )
+from network.models.cases import CaseKind, CaseStatus, NodeCase
 from network.models.collateral import (
     AllowList,
     AllowListKind,
@@ -78,6 +79,8 @@ __all__ = [
     "AllowListKind",
     "Attestation",
     "AttestationState",
+    "CaseKind",
+    "CaseStatus",
     "ChainCertificate",
     "Challenge",
     "ChallengePurpose",
@@ -103,6 +106,7 @@ __all__ = [
     "IncidentEvent",
     "IncidentState",
     "Node",
+    "NodeCase",
     "NodeEvent",
     "NodeKey",
     "NodeKeyAction",

@@ -39,6 +39,7 @@ from network.selectors.standing import (
 )
 from network.selectors.suspensions import suspension_notice
 from network.tiers import LADDER, RELAY
+from network.views.cases import cases_card
 from network.views.common import page_links
 from network.views.energy import energy_card
 
@@ -196,6 +197,7 @@ def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
         "compute": rounds_of_node(node),
         "keys": node.keys.order_by("-verified_at")[:20],
         "energy": None if policy is None else energy_card(node, policy),
+        "cases": cases_card(node, policy, at=clock.now()),
         "events": node.events.order_by("-position")[:EVENTS_SHOWN],
         "page": page_links(
             request, previous=page.previous_cursor, following=page.next_cursor, anchor="reports"

@@ -114,6 +114,21 @@ def test_settings(name: str, function: str, args: tuple[Any, ...], words: str) -
     assert (found.kind, found.summary) == ("governance_setting", words)
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((3, True, 2_550), "Uphold case 3 and take 25.5\u00a0% of the stake it was opened over; "),
+        ((3, True, 0), "Uphold case 3 and take nothing; the bond goes back to whoever opened it."),
+        ((4, False, 0), "Reject case 4 as frivolous: its bond goes to the treasury."),
+    ],
+)
+def test_decisions_of_cases(args: tuple[Any, ...], words: str) -> None:
+    found = read("NodeRegistry", "decideCase", *args)
+    assert found.kind == "contract_call"
+    assert found.summary.startswith(words)
+    assert not found.is_dangerous
+
+
 def test_value_with_a_call_is_never_hidden() -> None:
     assert (
         "Sends 2 ETH with the call."

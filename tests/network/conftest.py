@@ -123,6 +123,7 @@ def network_projectors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         projectors.ParametersProjector(),
         projectors.ParameterSetsProjector(),
         projectors.NodesProjector(),
+        projectors.CasesProjector(),
         projectors.LedgerProjector(),
     ):
         projections.register_projector(projector)
