@@ -42,7 +42,8 @@ class GpuClaim:
 
 
 def node_claims(node: Node) -> NodeClaims | None:
-    """The claims of the node's newest judged report; None without one. 1 query."""
+    """The claims of the node's newest judged report; None without one. 1 query, unless the
+    node was fetched with that report."""
     verdict = latest_verdict(node)
     if verdict is None:
         return None

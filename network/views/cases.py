@@ -30,12 +30,11 @@ class CasesCard:
 
 
 def cases_card(node: Node, policy: PolicySnapshot | None, *, at: datetime) -> CasesCard:
-    """Return a node's newest cases as of ``at``. 1 query."""
+    """Return a node's newest cases as of ``at``. 1 query; none where the node was fetched with
+    ``had_cases`` and had none."""
+    cases = cases_of(node)[:CASES_SHOWN] if getattr(node, "had_cases", True) else []
     return CasesCard(
-        rows=[
-            CaseRow(case, case_next_step(case, at), case.locked_wei(at))
-            for case in cases_of(node)[:CASES_SHOWN]
-        ],
+        rows=[CaseRow(case, case_next_step(case, at), case.locked_wei(at)) for case in cases],
         bond_wei=0 if policy is None else policy.number("slash.dispute_deposit"),
         window_s=0 if policy is None else policy.number("slash.dispute_window"),
     )

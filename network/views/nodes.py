@@ -16,7 +16,7 @@ from chain.formatting import percent_text
 from chain.paging import keyset_page
 from network.attestation.codes import code_words, next_steps
 from network.errors import PolicyUnavailable
-from network.models import Incident, Node, Verdict
+from network.models import Incident, Node, NodeCase, Verdict
 from network.selectors.claims import gpu_claims, node_claims
 from network.selectors.compute import rounds_of_node
 from network.selectors.incidents import APPEAL, incidents_of, next_step
@@ -236,10 +236,13 @@ def _node(node_id: str) -> Node:
 
 
 def _with_all(node_id: bytes) -> Node | None:
-    """The node with what its standing needs, and whether it ever had an incident: 1 query."""
-    had_incidents = Exists(Incident.objects.filter(node_id=OuterRef("node_id")))
-    rows = Node.objects.filter(node_id=node_id).annotate(had_incidents=had_incidents)
-    return nodes_with_verdicts(rows).first()
+    """The node with its newest report, and whether it ever had an incident or a case: 1 query."""
+    rows = Node.objects.filter(node_id=node_id).annotate(
+        had_incidents=Exists(Incident.objects.filter(node_id=OuterRef("node_id"))),
+        had_cases=Exists(NodeCase.objects.filter(node_id=OuterRef("node_id"))),
+    )
+    whole = nodes_with_verdicts(rows)
+    return whole.select_related("attestation_state__latest_verdict__attestation").first()
 
 
 def _policy_or_none() -> PolicySnapshot | None:

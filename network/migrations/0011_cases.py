@@ -8,7 +8,7 @@ import chain.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("network", "0008_pq_proof"),
+        ("network", "0010_standing"),
     ]
 
     operations = [
