@@ -8,7 +8,7 @@ import chain.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("network", "0010_standing"),
+        ("network", "0011_compute"),
     ]
 
     operations = [
