@@ -11,6 +11,7 @@ from chain.client import chain_call
 from chain.contracts import contract
 from chain.indexer.rebuild import projections_rebuild
 from network.models import CaseKind, CaseStatus, NodeCase
+from network.selectors.policy import policy_current
 from tests.network.conftest import ALT, OPERATOR, World, node
 from tests.network.test_pages import page, words
 
@@ -199,9 +200,15 @@ def test_a_rebuild_gives_the_same_cases(indexed: World, accused: bytes) -> None:
     assert list(NodeCase.objects.values()) == before
 
 
+def shown(path: str) -> str:
+    """The words of a page; the first reader after a final block reads its policy for all others."""
+    policy_current()
+    return words(page(path))
+
+
 def test_the_page_tells_every_state(indexed: World, accused: bytes) -> None:
     path = f"/nodes/0x{accused.hex()}/"
-    empty = words(page(path))
+    empty = shown(path)
     assert "Nobody has accused this node before a vote." in empty
     assert "take the bond (100 ALT now)" in empty
     assert "within 7 d" in empty
@@ -209,13 +216,13 @@ def test_the_page_tells_every_state(indexed: World, accused: bytes) -> None:
     case_id = open_case(indexed, accused)
     contest(indexed, case_id)
     indexed.settle()
-    text = words(page(path))
+    text = shown(path)
     assert "Faked hardware ● Contested A vote may decide it until it runs out." in text
     assert "Downtime ● Open The operator may answer." in text
     assert "420 ALT" in text
     decide(indexed, case_id, True, 2_500)
     indexed.settle()
-    text = words(page(path))
+    text = shown(path)
     assert "✕ Upheld by 0x" in text
     assert "210 ALT are owed" in text
     assert f"/api/v1/nodes/0x{accused.hex()}/cases/" in page(path)
