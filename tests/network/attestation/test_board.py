@@ -12,6 +12,7 @@ from network.attestation import (
     Severity,
     Status,
     Tier,
+    ear_claims,
     verify_evidence,
 )
 from network.attestation.allow_lists import AllowList, AllowLists
@@ -254,6 +255,28 @@ def test_revocation_is_judged_for_switches_too() -> None:
     for device in enforced.devices:
         found = {f.code: f.severity for f in device.findings}
         assert found["revocation.unknown"] is Severity.ERROR
+
+
+def test_the_signed_result_tells_switches_from_gpus() -> None:
+    second = int(NOW.timestamp())
+    claims = ear_claims(
+        Judge()(*EVIDENCE, gpu_count=8),
+        policy=STRICT,
+        issuer="https://example.org",
+        build="test",
+        nonce=NONCE,
+        token_id="1",
+        now_s=second,
+        evidence_s=second,
+        fresh_until_s=second + 600,
+    )
+    gpus, switches = (f"gpu-{n}" for n in range(8)), (f"switch-{n}" for n in range(8, 12))
+    assert list(claims["submods"]) == [*gpus, *switches, "node"]
+    switch = claims["submods"]["switch-8"]
+    assert (switch["ear.status"], switch["althing.appraised_as"]) == ("affirming", "full")
+    assert switch["althing.device"]["hwmodel"] == "LS_10"
+    # Emulated, and revocation was not looked up: nothing is said about hardware.
+    assert switch["ear.trustworthiness-vector"] == {"executables": 2}
 
 
 def test_a_gpu_of_the_board_is_an_ordinary_gpu_otherwise() -> None:

@@ -13,6 +13,7 @@ from network.attestation import (
     Severity,
     Status,
     Tier,
+    trust_vector,
 )
 from network.attestation.appraisal import DeviceAppraisal
 from network.attestation.emulator import (
@@ -280,6 +281,11 @@ class TestChips:
         assert (appraisal.status, appraisal.tier) == (Status.WARNING, Tier.T1)
         assert (device.chip, device.architecture) == ("GX100", None)
         assert device.appraised_as == "partial"
+
+    def test_of_a_chip_that_is_not_known_nothing_is_claimed_about_hardware(self) -> None:
+        policy = replace(STRICT, enforce_rim=False, required_tiers={"h100_80g": Tier.T1})
+        device = Judge(policy=policy)(self.named("GX100 A01 GSP FMC LF")).devices[0]
+        assert trust_vector(replace(device, emulated=False)) == {"executables": 33}
 
     @pytest.mark.parametrize("name", ["CX7 A01 FMC LF", "GX100 A01 GSP BROM", "GH100"])
     def test_what_names_no_gpu_is_refused(self, name: str) -> None:
