@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from network.views import docs, energy, nodes, parameters, trust
+from network.views import docs, energy, epochs, nodes, parameters, trust
 
 app_name = "network"
 urlpatterns: list[URLPattern] = [
@@ -10,6 +10,8 @@ urlpatterns: list[URLPattern] = [
     path("nodes/energy/method/", energy.energy_method, name="energy_method"),
     path("nodes/<str:node_id>/", nodes.node_detail, name="node_detail"),
     path("trust/", trust.trust, name="trust"),
+    path("epochs/", epochs.epoch_list, name="epoch_list"),
+    path("epochs/<int:number>/", epochs.epoch_detail, name="epoch_detail"),
     path("api/docs/", docs.api_docs, name="api_docs"),
     path("api/docs/explorer/", docs.ApiExplorerView.as_view(), name="api_explorer"),
 ]

@@ -59,6 +59,12 @@ STATES: Mapping[str, tuple[str, str, str]] = {
     "none": ("neutral", DASH, "None"),
     "fresh": ("good", "✓", "Fresh"),
     "stale": ("warn", "⌛", "Stale"),
+    # epochs of verdicts
+    "cut": ("info", "◷", "On its way"),
+    "posted": ("info", "◷", "Posted"),
+    "usable": ("good", "✓", "Anchored"),
+    "voided": ("warn", "⊘", "Voided"),
+    "differs": ("bad", "✕", "Differs"),
     # parameter changes
     "scheduled": ("info", "◷", "Scheduled"),
     "effective": ("good", "✓", "In force"),

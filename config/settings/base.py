@@ -279,6 +279,7 @@ SPECTACULAR_SETTINGS = {
         "ComputeRoundStatusEnum": "network.models.RoundStatus.choices",
         "ComputeTaskStatusEnum": "network.models.TaskStatus.choices",
         "VerdictStatusEnum": "network.models.VerdictStatus.choices",
+        "EpochStatusEnum": "network.api.serializers.epochs.EPOCH_STATUSES",
         "ProposalKindEnum": "governance.models.proposals.ProposalKind.choices",
         "ProposalStateEnum": "governance.api.serializers.STATE_CHOICES",
     },

@@ -18,6 +18,7 @@ from chain import clock
 from chain.metrics import account_figures, index_figures, outbox_figures
 from governance.keeper import alarms
 from governance.metrics import mismatch_counts, site_registry
+from network.selectors.epochs import AnchorLevel, anchor_status
 from network.selectors.suspensions import suspension_figures
 
 #: Seconds to wait for the broker; a probe that hangs is worse than one that fails.
@@ -84,8 +85,11 @@ def health_body() -> dict[str, object]:
     # An account without a key is told, not judged: another service may have it.
     body["accounts"] = account_figures()
     body["suspensions"] = asdict(suspension_figures(clock.now()))
+    anchoring = anchor_status()
+    body["anchoring"] = {"state": anchoring.level.value, "detail": anchoring.sentence}
     body["alarms"] = raised
-    if index.state != "ok" or body["broker"] != "ok" or mismatches or raised:
+    fine = anchoring.level in (AnchorLevel.OFF, AnchorLevel.OK)
+    if index.state != "ok" or body["broker"] != "ok" or mismatches or raised or not fine:
         body["status"] = "degraded"
     return body
 

@@ -24,6 +24,12 @@ from network.api.views.compute import (
     NodeComputeRoundsView,
 )
 from network.api.views.energy import NodeEnergyView
+from network.api.views.epochs import (
+    EpochDetailView,
+    EpochLeavesView,
+    EpochListView,
+    VerdictProofView,
+)
 from network.api.views.nodes import (
     NodeDetailView,
     NodeKeyChallengeView,
@@ -89,6 +95,10 @@ urlpatterns: list[URLPattern] = [
         "api-compute-open",
     ),
     path("verdicts/<int:verdict_id>/", VerdictDetailView.as_view(), name="api-verdict-detail"),
+    path("verdicts/<int:verdict_id>/proof/", VerdictProofView.as_view(), name="api-verdict-proof"),
+    path("epochs/", EpochListView.as_view(), name="api-epoch-list"),
+    path("epochs/<int:number>/", EpochDetailView.as_view(), name="api-epoch-detail"),
+    path("epochs/<int:number>/leaves/", EpochLeavesView.as_view(), name="api-epoch-leaves"),
     *_write("policy/preview", PolicyPreviewView, "api-policy-preview"),
     path("network/trust/", TrustView.as_view(), name="api-trust"),
     path("network/collateral/", CollateralView.as_view(), name="api-collateral"),

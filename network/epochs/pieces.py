@@ -49,6 +49,12 @@ def pieces_root(piece_roots: bytes) -> bytes:
     return MerkleTree(_split(piece_roots)).root
 
 
+def piece_span(index: int) -> tuple[int, int]:
+    """The places of the piece that holds leaf number `index`: its first, and the next one's."""
+    start = index // PIECE * PIECE
+    return start, start + PIECE
+
+
 def pieces_proof(*, piece_roots: bytes, piece: Sequence[bytes], index: int) -> list[bytes]:
     """The proof of leaf number `index` of the epoch: `MerkleTree.proof` of the whole tree.
 

@@ -4,16 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from chain import conf
 from chain.contracts import DeploymentInvalid, deployment
 from chain.formatting import duration_text
-from network.errors import PolicyUnavailable
-from network.models import Epoch, EpochLedger, EpochRecord
+from network.models import Epoch, EpochLedger, EpochRecord, Parameter
 from network.selectors.final import final_block
-from network.selectors.policy import policy_current
 
 #: The contract's name in a deployment.
 LEDGER = "AttestationLedger"
@@ -73,13 +72,18 @@ class AnchorStatus:
     sentence: str
 
 
-def ledger_current() -> EpochLedger | None:
-    """The ledger of the deployment in force, once the service has met it."""
+def ledger_place() -> dict[str, Any] | None:
+    """What names the deployment's ledger in ``EpochLedger``; None where there is none."""
     try:
-        address = deployment().address(LEDGER)
+        return {"chain_id": conf.chain_id(), "address": deployment().address(LEDGER)}
     except DeploymentInvalid:
         return None
-    return EpochLedger.objects.filter(chain_id=conf.chain_id(), address=address).first()
+
+
+def ledger_current() -> EpochLedger | None:
+    """The ledger of the deployment in force, once the service has met it."""
+    place = ledger_place()
+    return None if place is None else EpochLedger.objects.filter(**place).first()
 
 
 def epoch_find(ledger: EpochLedger, number: int) -> Epoch | None:
@@ -127,30 +131,35 @@ def agrees(epoch: Epoch, record: EpochRecord) -> bool:
 def epochs_open(ledger: EpochLedger, at: datetime, *, most: int = 100) -> list[EpochState]:
     """Epochs that were cut and do not stand on chain, the oldest first: waiting or voided."""
     standing = EpochRecord.objects.filter(epoch=OuterRef("number"), voided_at=None)
-    rows = _newest_revisions(ledger).filter(~Exists(standing)).order_by("number")
+    rows = epochs_newest(ledger).filter(~Exists(standing)).order_by("number")
     return epoch_states(rows[:most], at)
 
 
 def anchor_status() -> AnchorStatus:
-    """Whether every epoch that is over stands on chain, as computed and in time. 9 queries."""
-    ledger, at = ledger_current(), chain_moment()
+    """Whether every epoch that is over stands on chain, as computed and in time. 6 queries."""
+    return anchor_status_of(ledger_current(), chain_moment())
+
+
+def anchor_status_of(ledger: EpochLedger | None, at: datetime | None) -> AnchorStatus:
+    """The same for a ledger and a time of the chain that the caller has read. 3 queries."""
     if ledger is None or at is None:
         return AnchorStatus(AnchorLevel.OFF, "No ledger is anchored in yet.")
-    newest = epoch_states(_newest_revisions(ledger).order_by("-number")[:LOOKED_AT], at)
-    wrong = [item for item in newest if item.word is EpochWord.DIFFERS]
-    if wrong:
-        number = wrong[0].epoch.number
-        return AnchorStatus(AnchorLevel.RED, f"Epoch {number}: {wrong[0].sentence}")
-    unposted = epochs_open(ledger, at)
-    voided = [item for item in unposted if item.word is EpochWord.VOIDED]
-    if voided:
-        number = voided[0].epoch.number
-        return AnchorStatus(AnchorLevel.AMBER, f"Epoch {number}: {voided[0].sentence}")
+    newest = epoch_states(epochs_newest(ledger).order_by("-number")[:LOOKED_AT], at)
+    oldest_first = newest[::-1]
+    for word, level in (
+        (EpochWord.DIFFERS, AnchorLevel.RED),
+        (EpochWord.VOIDED, AnchorLevel.AMBER),
+    ):
+        found = next((item for item in oldest_first if item.word is word), None)
+        if found is not None:
+            return AnchorStatus(level, f"Epoch {found.epoch.number}: {found.sentence}")
+    waiting = [item.epoch.number for item in oldest_first if item.word is EpochWord.CUT]
     following = newest[0].epoch.number + 1 if newest else ledger.first_epoch
-    return _lateness(ledger, unposted[0].epoch.number if unposted else following, at)
+    return _lateness(ledger, waiting[0] if waiting else following, at)
 
 
-def _newest_revisions(ledger: EpochLedger) -> QuerySet[Epoch]:
+def epochs_newest(ledger: EpochLedger) -> QuerySet[Epoch]:
+    """Every epoch in its newest revision."""
     rows = ledger.epochs.order_by("number", "-revision").distinct("number")
     found = Epoch.objects.filter(pk__in=rows.values("pk")).select_related("ledger", "intent")
     return found.defer("piece_roots", "description")
@@ -171,7 +180,6 @@ def _lateness(ledger: EpochLedger, oldest: int, at: datetime) -> AnchorStatus:
 
 def anchor_interval_s() -> int:
     """``attest.anchor_interval``: how late a root may be, in seconds."""
-    try:
-        return policy_current().number("attest.anchor_interval", ANCHOR_INTERVAL_S)
-    except PolicyUnavailable:
-        return ANCHOR_INTERVAL_S
+    rows = Parameter.objects.filter(name="attest.anchor_interval")
+    value = rows.values_list("value", flat=True).first()
+    return ANCHOR_INTERVAL_S if value is None else int(value)

@@ -9,15 +9,15 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from chain import clock, conf
+from chain import clock
 from chain.client import chain_call
-from chain.contracts import DeploymentInvalid, contract_at_name, deployment
+from chain.contracts import contract_at_name
 from network.epochs.digest import digest
 from network.epochs.merkle import LedgerEpoch, leaf_hash
 from network.epochs.pieces import PiecesBuilder
 from network.errors import Conflict, NotFound
 from network.models import Epoch, EpochLeaf, EpochLedger
-from network.selectors.epochs import LEDGER, epoch_find, epoch_record
+from network.selectors.epochs import LEDGER, epoch_find, epoch_record, ledger_place
 from network.selectors.final import FinalBlock, final_block
 from network.services.epochs_leaves import PlacedLeaf, epoch_members, leaves_of
 
@@ -39,11 +39,9 @@ def ledger_ensure() -> EpochLedger | None:
     Raises:
         RpcError: it is new, and the node could not be asked.
     """
-    try:
-        address = deployment().address(LEDGER)
-    except DeploymentInvalid:
+    place = ledger_place()
+    if place is None:
         return None
-    place: dict[str, Any] = {"chain_id": conf.chain_id(), "address": address}
     known = EpochLedger.objects.filter(**place).first()
     if known is not None:
         return known

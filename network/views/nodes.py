@@ -19,6 +19,7 @@ from network.errors import PolicyUnavailable
 from network.models import Incident, Node, NodeCase, Verdict
 from network.selectors.claims import gpu_claims, node_claims
 from network.selectors.compute import rounds_of_node
+from network.selectors.epoch_proofs import with_epochs
 from network.selectors.incidents import APPEAL, incidents_of, next_step
 from network.selectors.nodes import (
     FailureReason,
@@ -170,7 +171,7 @@ def node_detail(request: HttpRequest, node_id: str) -> HttpResponse:
     if not form.is_valid():
         raise BadRequest("This node cannot be asked that.")
     page = keyset_page(
-        verdicts_of(node),
+        with_epochs(verdicts_of(node)),
         order=("-id",),
         cursor=form.cleaned_data["cursor"],
         size=VERDICTS_PAGE_SIZE,

@@ -66,6 +66,7 @@ PARTS = [
     "compute",
     "delegates",
     "drafts",
+    "epochs",
     "governors",
     "moderation",
     "network",
@@ -127,6 +128,7 @@ def test_the_read_views_need_few_queries(
         (f"{nodes[0].path}/verdicts/", 3),
         (f"/api/v1/verdicts/{verdict}/", 8),
         ("/api/v1/network/summary/", 9),
+        ("/api/v1/epochs/", 3),
         ("/api/v1/network/trust/", 6),
     ):
         # One more for the header that tells where the index stands.

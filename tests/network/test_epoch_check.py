@@ -299,7 +299,6 @@ def test_a_large_epoch_is_cut_in_pieces(
 def test_a_deployment_without_a_ledger_has_no_epochs(
     anchoring: Anchoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("network.services.epochs.LEDGER", "NoSuchContract")
     monkeypatch.setattr("network.selectors.epochs.LEDGER", "NoSuchContract")
     assert (ledger_ensure(), ledger_current(), epochs_tick()) == (None, None, 0)
 

@@ -7,7 +7,7 @@ import pytest
 from chain.hashing import keccak
 from network.epochs import pieces
 from network.epochs.merkle import EMPTY_ROOT, MerkleInvalid, MerkleTree, proof_verify
-from network.epochs.pieces import PiecesBuilder, pieces_proof, pieces_root
+from network.epochs.pieces import PiecesBuilder, piece_span, pieces_proof, pieces_root
 
 SMALL = 4
 
@@ -36,8 +36,8 @@ def test_root_and_every_proof_are_those_of_the_whole_tree(count: int) -> None:
     roots = builder.piece_roots
     assert len(roots) == 32 * -(-count // SMALL)
     for index, leaf in enumerate(hashes):
-        start = index // SMALL * SMALL
-        proof = pieces_proof(piece_roots=roots, piece=hashes[start : start + SMALL], index=index)
+        piece = hashes[slice(*piece_span(index))]
+        proof = pieces_proof(piece_roots=roots, piece=piece, index=index)
         assert proof == whole.proof(index)
         assert proof_verify(root=whole.root, count=count, index=index, leaf=leaf, proof=proof)
 
