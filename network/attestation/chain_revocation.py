@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from cryptography import x509
@@ -21,8 +22,15 @@ from cryptography import x509
 from .crl import SOURCE as CRL
 from .crl import Crl, crl_verify, parse_crl
 from .errors import Finding, Severity
+from .ocsp import (
+    REMEMBERED,
+    CertId,
+    OcspAnswer,
+    cert_ids,
+    ocsp_verify,
+    parse_ocsp_response,
+)
 from .ocsp import SOURCE as OCSP
-from .ocsp import CertId, OcspAnswer, cert_ids, ocsp_verify, parse_ocsp_response
 from .revocation import (
     DEFAULT_LIMITS,
     NOT_CHECKED,
@@ -144,6 +152,9 @@ def weigh(statements: Sequence[Revocation]) -> Revocation:
     newest statement holds, and of two as new the worse. "Unknown" counts when nobody knows.
     """
 
+    if len(statements) < 2:
+        return statements[0] if statements else NOT_CHECKED
+
     def newest(*states: RevocationState) -> Revocation | None:
         return max(
             (statement for statement in statements if statement.state in states),
@@ -170,7 +181,7 @@ def _statements(
     """What the documents about this certificate say, and those that must not be used."""
     found: list[Revocation] = []
     refused: list[tuple[str, RevocationError]] = []
-    for cert_id in sorted(cert_ids(certificate, issuer)):
+    for cert_id in _ordered_ids(certificate, issuer) if material.answers else ():
         for received_at, answer in material.answers.get(cert_id, ()):
             if received_at <= now:
                 try:
@@ -181,7 +192,7 @@ def _statements(
                     )
                 except RevocationError as error:
                     refused.append((OCSP, error))
-    for received_at, crl in material.crls.get(issuer.subject, ()):
+    for received_at, crl in material.crls.get(issuer.subject, ()) if material.crls else ():
         if received_at <= now:
             try:
                 found.append(
@@ -190,6 +201,12 @@ def _statements(
             except RevocationError as error:
                 refused.append((CRL, error))
     return found, refused
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _ordered_ids(certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[CertId, ...]:
+    """In one order, so that findings come in one order too."""
+    return tuple(sorted(cert_ids(certificate, issuer)))
 
 
 def _state_findings(states: Sequence[Revocation]) -> list[Finding]:

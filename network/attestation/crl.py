@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -39,7 +40,8 @@ class CrlEntry:
     reason: x509.ReasonFlags | None
 
 
-@dataclass(frozen=True, slots=True)
+# Told apart as objects, so that what was found out about a long list can be remembered.
+@dataclass(frozen=True, slots=True, eq=False)
 class Crl:
     """A list that could be read. Nothing of it is trusted before :func:`crl_verify`."""
 
@@ -106,8 +108,13 @@ def crl_sign_verify(crl: Crl, issuer: x509.Certificate) -> None:
         raise RevocationError("issuer", "The revocation list is another issuer's.")
     if not _may_sign_lists(issuer):
         raise RevocationError("crl_sign", "The issuer's certificate may not sign lists.")
-    if not ecdsa_verify(issuer.public_key(), crl.algorithm, crl.signature, crl.signed):
+    if not _is_signed_by(crl, issuer):
         raise RevocationError("signature", "The revocation list is not signed by the issuer.")
+
+
+@lru_cache(maxsize=256)
+def _is_signed_by(crl: Crl, issuer: x509.Certificate) -> bool:
+    return ecdsa_verify(issuer.public_key(), crl.algorithm, crl.signature, crl.signed)
 
 
 def _state(entry: CrlEntry | None) -> RevocationState:

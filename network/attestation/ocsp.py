@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cryptography import x509
@@ -48,8 +49,12 @@ _DELEGATE_CRITICAL: Final = {
     ExtensionOID.EXTENDED_KEY_USAGE,
     ExtensionOID.OCSP_NO_CHECK,
 }
+#: Certificates and answers whose outcomes are remembered: asked the same at every report.
+REMEMBERED: Final = 4096
 #: RFC 6960, 2.2: with reason certificateHold this time means "never issued".
 _NEVER_ISSUED: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+_FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class CertId(NamedTuple):
@@ -61,7 +66,9 @@ class CertId(NamedTuple):
     serial: int
 
 
-@dataclass(frozen=True, slots=True)
+# Told apart as objects: what was found out about one is remembered, and comparing all fields to
+# find that again would take longer than finding it out.
+@dataclass(frozen=True, slots=True, eq=False)
 class OcspAnswer:
     """A response that could be read. Nothing of it is trusted before :func:`ocsp_verify`."""
 
@@ -135,6 +142,7 @@ def ocsp_request(
     return builder.build().public_bytes(Encoding.DER)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def cert_ids(certificate: x509.Certificate, issuer: x509.Certificate) -> frozenset[CertId]:
     """Every CertID by which an answer may name ``certificate``."""
     requests = (
@@ -243,25 +251,52 @@ def _read(response: ocsp.OCSPResponse, sha256: str) -> OcspAnswer:
     )
 
 
+class _Signer(NamedTuple):
+    """Somebody who may answer, from when until when, and whether the signature is theirs."""
+
+    valid_from: datetime
+    valid_until: datetime
+    has_signed: bool
+
+
 def _check_signer(
     answer: OcspAnswer, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime
 ) -> None:
     """The signer is the issuer, or a delegate of it that is named in the answer."""
-    candidates = [issuer] if _is_named(answer, issuer) else []
-    candidates += [
-        candidate
-        for candidate in answer.certificates
-        if _is_named(answer, candidate)
-        and _is_delegate(candidate, answer, certificate, issuer, now)
+    # A revocation once stated outlives the responder that stated it; "good" does not.
+    moments = (answer.produced_at,) if answer.is_final else (answer.produced_at, now)
+    candidates = [
+        signer
+        for signer in _signers(answer, certificate, issuer)
+        if all(signer.valid_from <= moment <= signer.valid_until for moment in moments)
     ]
     if not candidates:
         raise RevocationError(
             "responder", "The OCSP responder has no right to speak for this certificate's issuer."
         )
-    for candidate in candidates:
-        if ecdsa_verify(candidate.public_key(), answer.algorithm, answer.signature, answer.signed):
-            return
-    raise RevocationError("signature", "The OCSP answer is not signed by its responder.")
+    if not any(signer.has_signed for signer in candidates):
+        raise RevocationError("signature", "The OCSP answer is not signed by its responder.")
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _signers(
+    answer: OcspAnswer, certificate: x509.Certificate, issuer: x509.Certificate
+) -> tuple[_Signer, ...]:
+    """Whom the answer names that may answer for ``issuer``, at whatever time."""
+
+    def signer(candidate: x509.Certificate, begin: datetime, end: datetime) -> _Signer:
+        key = candidate.public_key()
+        has_signed = ecdsa_verify(key, answer.algorithm, answer.signature, answer.signed)
+        return _Signer(begin, end, has_signed)
+
+    # Whether the issuer itself is valid is the chain's business.
+    found = [signer(issuer, _ALWAYS, _FOREVER)] if _is_named(answer, issuer) else []
+    found += [
+        signer(candidate, candidate.not_valid_before_utc, candidate.not_valid_after_utc)
+        for candidate in answer.certificates
+        if _is_named(answer, candidate) and _is_delegate(candidate, certificate, issuer)
+    ]
+    return tuple(found)
 
 
 def _is_named(answer: OcspAnswer, candidate: x509.Certificate) -> bool:
@@ -274,19 +309,10 @@ def _is_named(answer: OcspAnswer, candidate: x509.Certificate) -> bool:
 
 
 def _is_delegate(
-    delegate: x509.Certificate,
-    answer: OcspAnswer,
-    certificate: x509.Certificate,
-    issuer: x509.Certificate,
-    now: datetime,
+    delegate: x509.Certificate, certificate: x509.Certificate, issuer: x509.Certificate
 ) -> bool:
     """True when ``issuer`` itself gave ``delegate`` the right to answer (RFC 6960, 4.2.2.2)."""
     if delegate == certificate or delegate.issuer != issuer.subject:
-        return False
-    # A revocation once stated outlives the responder that stated it; "good" does not.
-    moments = (answer.produced_at,) if answer.is_final else (answer.produced_at, now)
-    begin, end = delegate.not_valid_before_utc, delegate.not_valid_after_utc
-    if not all(begin <= moment <= end for moment in moments):
         return False
     return _may_sign_answers(delegate) and ecdsa_verify(
         issuer.public_key(),

@@ -80,24 +80,27 @@ def rim_ingest(
     certificates = [exact.certificate for exact in verify_enveloped(xml).certificates]
     chain = NotedChain(certificates, emulated=anchor.emulated, has_device=False)
     chains_note([chain], at=at)
-    rim = Rim.objects.create(
+    # Two processes may take one file in at once; then the second finds it there.
+    rim, is_new = Rim.objects.get_or_create(
         rim_id=rim_id,
         sha256=sha256,
-        xml=xml,
-        kind=kind,
-        product=loaded.product[:64],
-        version=loaded.version[:64],
-        valid_from=loaded.valid_from,
-        valid_until=loaded.valid_until,
-        root_spki=bytes.fromhex(loaded.root.spki_sha256),
-        signer_id=certificate_sha256(certificates[0]),
-        emulated=anchor.emulated,
-        expired_at_ingest=expired,
-        source=source[:200],
-        ingested_at=at,
+        defaults={
+            "xml": xml,
+            "kind": kind,
+            "product": loaded.product[:64],
+            "version": loaded.version[:64],
+            "valid_from": loaded.valid_from,
+            "valid_until": loaded.valid_until,
+            "root_spki": bytes.fromhex(loaded.root.spki_sha256),
+            "signer_id": certificate_sha256(certificates[0]),
+            "emulated": anchor.emulated,
+            "expired_at_ingest": expired,
+            "source": source[:200],
+            "ingested_at": at,
+        },
     )
     version_raise(rims=True)
-    return Ingested(rim, is_new=True)
+    return Ingested(rim, is_new)
 
 
 @transaction.atomic

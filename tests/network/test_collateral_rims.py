@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 
 from chain import clock
 from network.attestation import TrustAnchors
@@ -22,6 +23,7 @@ from network.services.collateral_rims import rim_ingest, rim_restore, rim_withdr
 from network.services.collateral_store import collateral_at, collateral_forget
 from tests.network.attestation.samples import NVIDIA_DIRECTORY, needs_nvidia_samples
 from tests.network.collateral import AUTHORITY, TRUST
+from tests.network.nodes import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -324,3 +326,16 @@ def test_the_vendors_published_manifests_go_in(
     assert taken.filter(rim_id="NV_GPU_VBIOS_G520_0202_885_96006D0008").exists()
     assert taken.count() >= 20
     assert all(rim.expired_at_ingest and not rim.emulated for rim in taken)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_manifest_taken_in_by_several_at_once_is_one_row() -> None:
+    def work(_: int) -> Any:
+        try:
+            return ingest().is_new
+        finally:
+            connections.close_all()
+
+    assert sorted(in_threads(4, work)) == [False, False, False, True]
+    assert Rim.objects.count() == 1
+    assert answering() == DRIVER_XML
