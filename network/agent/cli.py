@@ -17,6 +17,7 @@ import click
 from network.agent import doctor as checks
 from network.agent.cli_context import Context, address_read
 from network.agent.cli_registration import prove, register
+from network.agent.compute import COMPUTE_END_S, challenger_start
 from network.agent.errors import AgentError, Exit, KeysError
 from network.agent.home import KEY_FILE, PQ_KEY_FILE, Home
 from network.agent.loop import Loop
@@ -141,15 +142,24 @@ def attest(context: Context, /, as_json: bool, **options: Any) -> None:
 @main.command()
 @_source_options
 @click.option("--rounds", type=click.IntRange(min=1), help="Stop after so many rounds.")
+@click.option(
+    "--compute",
+    type=click.Choice(["auto", "torch", "cupy", "numpy", "off"]),
+    default="auto",
+    show_default=True,
+    help="What answers compute rounds; auto takes a GPU library, or numpy for EMULATED GPUs.",
+)
 @click.pass_obj
-def run(context: Context, /, rounds: int | None, **options: Any) -> None:
-    """Report on the interval that the network voted for, until stopped."""
+def run(context: Context, /, rounds: int | None, compute: str, **options: Any) -> None:
+    """Report on the interval that the network voted for, and answer compute rounds, until
+    stopped."""
     node = _node(context, **options)
     if isinstance(node.source, NvmlSource) and node.source.xid is not None:
         node.source.xid.start()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    challenger = challenger_start(node, compute, wait=stop.wait)
     loop = Loop(
         node=node,
         wait=stop.wait,
@@ -157,6 +167,10 @@ def run(context: Context, /, rounds: int | None, **options: Any) -> None:
         max_rounds=rounds,
     )
     verdicts = loop.run()
+    stop.set()
+    if challenger is not None:
+        # A round under way is answered to its end, or given up with the process.
+        challenger.join(COMPUTE_END_S)
     sys.exit(int(Exit.OK if verdicts or rounds is None else Exit.UNREACHABLE))
 
 

@@ -84,6 +84,7 @@ class ServiceClient:
         *,
         keys: NodeKeys,
         idempotency_key: str,
+        content_type: str = "application/json",
     ) -> dict[str, Any]:
         """Post signed by every key of the node. The same idempotency key and body may be sent
         again."""
@@ -96,6 +97,7 @@ class ServiceClient:
             ml_dsa_65=keys.ml_dsa_65,
             idempotency_key=idempotency_key,
             now_s=self.now_s(),
+            content_type=content_type,
         )
         return self._answer(self._send("POST", url, body, headers))
 

@@ -46,6 +46,12 @@ class AttestationUnavailable(AgentError):
     exit_code = Exit.CANNOT_ATTEST
 
 
+class ComputeUnavailable(AgentError):
+    """There is nothing on this machine that multiplies exactly, so compute rounds are missed."""
+
+    exit_code = Exit.NO_GPU
+
+
 class KeysError(AgentError):
     """The node's key, state or configuration files are missing or unusable."""
 

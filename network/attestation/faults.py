@@ -28,6 +28,8 @@ class Fault(StrEnum):
 #: Codes that are not the node's fault, and families of them (ending in a dot). Every other code
 #: is: a new check counts against the node unless somebody says here why not.
 _NOT_THE_NODE: Final[dict[str, Fault]] = {
+    # One round weighs on every report until the next: reports must not count it again and again.
+    "challenge.": Fault.POLICY,
     "chain.expired": Fault.PROVIDER,
     "chain.not_yet_valid": Fault.VERIFIER,
     "class.sku_unknown": Fault.PROVIDER,
