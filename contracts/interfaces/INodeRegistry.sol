@@ -105,10 +105,11 @@ interface INodeRegistry {
     /// @notice Ends the node and starts unbonding all its stake; a suspension does not stop it. The operator alone.
     function requestExit(bytes32 nodeId) external;
 
-    /// @notice Pays out what has finished unbonding. The operator alone.
+    /// @notice Pays out what has finished unbonding and is neither owed nor locked by a case. The operator alone.
     function withdraw(bytes32 nodeId, address to) external returns (uint256 amountWei);
 
-    /// @notice Suspends a node for up to 72 hours. The attestor role alone, within its limits.
+    /// @notice Suspends a node for up to 72 hours. The attestor role alone, within its limits; while a case is open against
+    /// the node, that of 7 days in 30 does not hold.
     function suspend(bytes32 nodeId, bytes32 reason, bytes32 evidenceHash) external;
 
     /// @notice Ends a suspension early. The attestor role alone.

@@ -7,7 +7,8 @@ import {INodeRegistry} from "../interfaces/INodeRegistry.sol";
 
 /**
  * @dev How much one attestor can do before somebody else has to look: 72 hours at a time, 7 days in any 30 per node
- * without a case, and 10 % of all stake in an epoch. A faulty verifier release then stops a part of the network, not the whole.
+ * without a case, and 10 % of all stake in an epoch. A faulty verifier release then stops a part of the network, not
+ * the whole.
  */
 abstract contract NodeSuspensions is INodeRegistry {
     uint48 private constant MAX_SUSPENSION = 72 hours;

@@ -12,8 +12,8 @@ APPEAL: Final = (
     "You may appeal: reply in the DAO's discussion with the verdict's number, or propose a vote. "
     "The service's staff can release the node or dismiss the incident, with a reason that is "
     "shown here; the guardian can revoke the attestor's role. A suspension lasts 72 hours at most, "
-    "7 days in 30, and never stops an exit. No stake is taken without a case that token holders "
-    "decide."
+    "7 days in 30 unless a case is open, and never stops an exit. No stake is taken without a "
+    "case that token holders decide."
 )
 _STEPS: Final[dict[str, str]] = {
     StandingWord.ATTESTED: "Nothing: keep reporting.",
