@@ -93,6 +93,8 @@ class Environment(BaseSettings):
     althing_ear_key: Path | None = None
     #: Trust the emulated GPU's root in this directory. Never in production.
     althing_emulator_root: Path | None = None
+    #: Seconds; two weeks.
+    althing_evidence_retention_s: int = Field(default=14 * 86_400, ge=86_400)
     #: Folder with reference integrity manifests (RIM), ``<id>.swidtag``; new files in it are
     #: verified and taken into the database.
     althing_rim_dir: Path | None = None

@@ -11,6 +11,7 @@ from network.errors import NetworkError
 from network.models import (
     AllowList,
     Attestation,
+    AttestationEvidence,
     AttestationState,
     ChainCertificate,
     Challenge,
@@ -138,7 +139,12 @@ class ChallengeAdmin(ReadOnlyAdmin):
 class AttestationAdmin(ReadOnlyAdmin):
     list_display = ["id", "node", "seq", "device_count", "received_at"]
     list_select_related = ["node"]
-    exclude = ["evidence"]
+
+
+@admin.register(AttestationEvidence)
+class AttestationEvidenceAdmin(ReadOnlyAdmin):
+    list_display = ["attestation_id", "received_at"]
+    exclude = ["body"]
 
 
 @admin.register(Verdict)

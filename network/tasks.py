@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from chain.rpc.errors import RpcError
+from network.errors import PolicyUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,23 @@ def epochs_tick() -> None:
         tick()
     except RpcError as error:
         logger.warning("Anchoring: the node: %s (%s)", error.detail, error.code)
+
+
+@shared_task
+def partitions_tick() -> None:
+    """Make the next days' partitions of evidence, and drop the days that nobody needs."""
+    from chain import clock
+    from network.selectors.policy import policy_current
+    from network.services.partitions import partitions_drop, partitions_ensure, retention_of
+
+    now = clock.now()
+    partitions_ensure(at=now)
+    try:
+        policy = policy_current()
+    except PolicyUnavailable:
+        return
+    for day in partitions_drop(retention=retention_of(policy=policy, at=now)):
+        logger.info("Evidence of %s was dropped", day)
 
 
 @shared_task

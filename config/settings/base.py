@@ -147,6 +147,8 @@ EAR_KEY_PATH = ENV.althing_ear_key
 # Production asks for a key before it serves anything; elsewhere verdicts may go unsigned.
 EAR_KEY_REQUIRED = False
 EMULATOR_ROOT_DIR = ENV.althing_emulator_root
+#: How long bodies of reports are kept at least; never less than slash.dispute_window and a day.
+EVIDENCE_RETENTION_S = ENV.althing_evidence_retention_s
 RIM_DIR = ENV.althing_rim_dir
 ATTEST_CONCURRENCY = ENV.althing_attest_concurrency
 RIM_URL = ENV.althing_rim_url
@@ -233,6 +235,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "network.tasks.epochs_tick",
         "schedule": timedelta(seconds=60),
         "options": {"queue": "verify", "expires": 50},
+    },
+    # Days are made three ahead, so an hour is often enough.
+    "partitions": {
+        "task": "network.tasks.partitions_tick",
+        "schedule": timedelta(hours=1),
+        "options": {"queue": "verify", "expires": 3000},
     },
 }
 

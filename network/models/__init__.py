@@ -41,6 +41,7 @@ from network.models.compute import (
 from network.models.devices import Device
 from network.models.energy import EnergyHour, EnergyReading
 from network.models.epochs import Epoch, EpochLeaf, EpochLedger, EpochRecord
+from network.models.evidence import AttestationEvidence
 from network.models.nodes import (
     Node,
     NodeEvent,
@@ -78,6 +79,7 @@ __all__ = [
     "AllowList",
     "AllowListKind",
     "Attestation",
+    "AttestationEvidence",
     "AttestationState",
     "CaseKind",
     "CaseStatus",

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from chain.fields import AddressField, BytesField, Hash32Field
+from chain.fields import AddressField, Hash32Field
 from network.models.nodes import Node
 
 
@@ -44,7 +44,7 @@ class Challenge(models.Model):
 
 
 class Attestation(models.Model):
-    """One report of a node with its raw evidence, exactly as received. Never changed.
+    """One report of a node, as received. Never changed.
 
     Written by ``network.services.attestations``. ``report_hash`` is what the next
     report must name as ``previous_hash``: a node cannot rewrite its past.
@@ -64,8 +64,7 @@ class Attestation(models.Model):
     #: report_hash of the report before; null for the first.
     previous_hash = Hash32Field(null=True)
     report_hash = Hash32Field(unique=True)
-    #: The request body, byte for byte (JSON).
-    evidence = BytesField()
+    #: Of the request body, which lies in AttestationEvidence for as long as evidence is kept.
     evidence_sha256 = Hash32Field(db_index=True)
     device_count = models.PositiveIntegerField()
     received_at = models.DateTimeField(db_index=True)

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from network.attestation.evidence import MAX_DEVICES
+from network.errors import NotFound
 from network.models import Node
+from network.selectors.evidence import evidence_read
 from network.selectors.standing import latest_verdict
 
 #: Characters of one value that a table shows.
@@ -42,13 +44,16 @@ class GpuClaim:
 
 
 def node_claims(node: Node) -> NodeClaims | None:
-    """The claims of the node's newest judged report; None without one. 1 query, unless the
-    node was fetched with that report."""
+    """The claims of the node's newest judged report; None without one, or where it is older than
+    evidence is kept. 2 queries, or 1 if the node was fetched with that report."""
     verdict = latest_verdict(node)
     if verdict is None:
         return None
     attestation = verdict.attestation
-    body = json.loads(attestation.evidence)
+    try:
+        body = json.loads(evidence_read(attestation))
+    except NotFound:
+        return None
     return NodeClaims(body.get("inventory"), attestation.received_at, verdict.emulated)
 
 

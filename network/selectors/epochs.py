@@ -86,6 +86,15 @@ def ledger_current() -> EpochLedger | None:
     return None if place is None else EpochLedger.objects.filter(**place).first()
 
 
+def ledger_deployed() -> bool:
+    """Whether the deployment in force has a ledger."""
+    try:
+        deployment().address(LEDGER)
+    except DeploymentInvalid:
+        return False
+    return True
+
+
 def epoch_find(ledger: EpochLedger, number: int) -> Epoch | None:
     """An epoch in its newest revision."""
     return ledger.epochs.filter(number=number).order_by("-revision").first()

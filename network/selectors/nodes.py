@@ -113,6 +113,5 @@ def verdicts_of(node: Node) -> QuerySet[Verdict]:
     return (
         Verdict.objects.filter(node_id=node.node_id)
         .select_related("attestation", "rejudge_of")
-        .defer("attestation__evidence")
         .order_by("-id")
     )

@@ -18,6 +18,7 @@ from network.attestation.inventory import inventory_gpu_count
 from network.errors import Conflict
 from network.models import (
     Attestation,
+    AttestationEvidence,
     AttestationState,
     ChallengePurpose,
     Node,
@@ -75,11 +76,11 @@ def attestation_receive(
         seq=report.seq,
         previous_hash=report.previous_hash,
         report_hash=report.digest,
-        evidence=report.body,
         evidence_sha256=report.digest,
         device_count=len(report.devices),
         received_at=at,
     )
+    AttestationEvidence.objects.create(attestation=attestation, received_at=at, body=report.body)
     verdict = verdict_create(
         node=node,
         attestation=attestation,

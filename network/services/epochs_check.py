@@ -58,7 +58,7 @@ def leaf_verdicts(epoch: Epoch) -> Iterator[Verdict]:
     """The epoch's verdicts in the order of its leaves, each with its report."""
     verdicts = Verdict.objects.filter(leaves__epoch=epoch).order_by("leaves__index")
     verdicts = verdicts.select_related("attestation", "rejudge_of")
-    return verdicts.defer("attestation__evidence").iterator(chunk_size=_FETCH)
+    return verdicts.iterator(chunk_size=_FETCH)
 
 
 def verdict_words(verdict: Verdict) -> str:

@@ -24,6 +24,7 @@ from network.attestation.trust import TrustAnchor
 from network.epochs.digest import PublishedVerdict
 from network.errors import NotFound, Refused
 from network.models import Crl, OcspResponse, Verdict
+from network.selectors.evidence import evidence_read
 from network.services.collateral_lists import lists_in_force
 from network.services.collateral_store import (
     StoredStatement,
@@ -99,7 +100,7 @@ def verdict_rederive(verdict: Verdict) -> Rederivation:
 
 def _appraise(verdict: Verdict, inputs: Mapping[str, Any]) -> tuple[Appraisal, dict[str, Any]]:
     """The outcome, and those parts of its record that the collateral gave anew."""
-    body = json.loads(verdict.attestation.evidence)
+    body = json.loads(evidence_read(verdict.attestation))
     evidence = NodeEvidence(
         nonce=verdict.attestation.challenge_id,
         devices=devices_from_json(body["devices"]),

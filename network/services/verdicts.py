@@ -34,6 +34,7 @@ from network.models import (
     Verdict,
     VerdictStatus,
 )
+from network.selectors.evidence import evidence_read
 from network.selectors.policy import PolicySnapshot
 from network.services.collateral_certificates import device_chains_note
 from network.services.collateral_inputs import verdict_inputs
@@ -220,7 +221,7 @@ def verdict_rejudge(*, node: Node, policy: PolicySnapshot, at: datetime) -> Verd
 
 
 def _judge_again(node: Node, before: Verdict, policy: PolicySnapshot, at: datetime) -> Verdict:
-    body = json.loads(before.attestation.evidence)
+    body = json.loads(evidence_read(before.attestation))
     return verdict_create(
         node=node,
         attestation=before.attestation,

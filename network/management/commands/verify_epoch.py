@@ -43,6 +43,10 @@ class Command(BaseCommand):
                 self.stdout.write(
                     f"Of {derived.unknown} more it is not stored what they were made from."
                 )
+            if derived.dropped:
+                self.stdout.write(
+                    f"Of {derived.dropped} more the evidence is older than it is kept."
+                )
         self.stdout.write(_chain_words(epoch))
 
 
