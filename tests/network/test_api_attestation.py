@@ -29,6 +29,7 @@ from network.models import (
 )
 from network.registration import ML_DSA_REGISTER_CONTEXT
 from network.selectors import node_standing, policy_current, standing_annotate
+from network.selectors.evidence import evidence_read
 from network.selectors.standing import nodes_with_verdicts
 from network.services.keys import key_revoke
 from network.services.verdicts import verdict_rejudge
@@ -130,8 +131,9 @@ def test_a_report_gets_its_verdict(make_node: MakeNode, service: World) -> None:
     assert body["verdict"]["standing"]["standing"] == "attested"
 
     stored = Attestation.objects.get()
-    assert hashlib.sha256(stored.evidence).digest() == stored.evidence_sha256
-    assert json.loads(stored.evidence)["nonce"] == body["attestation"]["nonce"]
+    sent = evidence_read(stored)
+    assert hashlib.sha256(sent).digest() == stored.evidence_sha256
+    assert json.loads(sent)["nonce"] == body["attestation"]["nonce"]
     assert body["attestation"]["report_hash"] == f"0x{stored.report_hash.hex()}"
 
     detail = Client().get(f"/api/v1/verdicts/{body['verdict']['id']}/").json()

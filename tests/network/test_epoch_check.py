@@ -12,8 +12,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from network.epochs.seconds import EPOCH_S
-from network.models import Attestation, Epoch, EpochLeaf, EpochRecord, Verdict
+from network.models import Attestation, AttestationEvidence, Epoch, EpochLeaf, EpochRecord, Verdict
 from network.selectors.epochs import ledger_current
+from network.selectors.evidence import evidence_read
 from network.services.epochs import epochs_cut, ledger_ensure
 from network.services.epochs_anchor import epochs_tick
 from tests.network.anchoring import Anchoring, anchoring, attested
@@ -171,9 +172,10 @@ def test_evidence_exchanged_in_the_store_is_found_by_judging_again(
     attested(1000)
     other = attested(1500)
     report = Attestation.objects.filter(node_id=other.node_id).get()
-    body = json.loads(report.evidence)
+    body = json.loads(evidence_read(report))
     body["devices"] = body["devices"][:1]
-    Attestation.objects.filter(pk=report.pk).update(evidence=json.dumps(body).encode())
+    stored = AttestationEvidence.objects.filter(attestation_id=report.pk)
+    stored.update(body=json.dumps(body).encode())
     anchoring.over(0)
     epochs_tick()
     verify()

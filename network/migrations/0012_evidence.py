@@ -30,7 +30,7 @@ DROP TABLE network_attestationevidence;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("network", "0010_standing")]
+    dependencies = [("network", "0011_compute")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
