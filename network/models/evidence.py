@@ -10,7 +10,7 @@ class AttestationEvidence(models.Model):
     """The body of one report, byte for byte (JSON). Never changed; dropped by the day.
 
     Written by ``network.services.evidence``. The table is partitioned by the day (UTC) of
-    ``received_at`` (migration 0012), so that dropping a day frees its space at once and reads
+    ``received_at`` (migration 0013), so that dropping a day frees its space at once and reads
     nothing. The report's row with its hashes stays for good.
     """
 

@@ -6,7 +6,6 @@ their nodes told, shortly before.
 """
 
 import itertools
-import json
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,7 +17,6 @@ from network.attestation.inventory import inventory_gpu_ids
 from network.compute.params import MAX_GPU_ID_BYTES
 from network.models import (
     FINAL_ROUND_STATUSES,
-    AttestationState,
     CohortReason,
     ComputeCohort,
     ComputeRound,
@@ -27,6 +25,7 @@ from network.models import (
     NodeStatus,
     RoundStatus,
 )
+from network.selectors.claims import node_claims
 from network.selectors.policy import PolicySnapshot
 from network.services.compute_plan import (
     again_delay,
@@ -179,9 +178,8 @@ def _round_made(
 
 def _inventory(node: Node) -> object:
     """The inventory of the node's last report. Read one by one: a fleet's reports fill a memory."""
-    latest = AttestationState.objects.filter(node_id=node.node_id)
-    body = latest.values_list("latest_verdict__attestation__evidence", flat=True).first()
-    return None if body is None else json.loads(bytes(body)).get("inventory")
+    claims = node_claims(node)
+    return None if claims is None else claims.inventory
 
 
 def _draw(reason: CohortReason, operator: bytes | None, starts_at: datetime) -> None:

@@ -30,7 +30,7 @@ DROP TABLE network_attestationevidence;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("network", "0011_compute")]
+    dependencies = [("network", "0012_cases")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
