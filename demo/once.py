@@ -161,7 +161,32 @@ class Proof:
         codes = [item["code"] for item in failed["findings"]["findings"]]
         self.claim(f"{FAILING} fails by its measurements: {codes}", "meas.mismatch" in codes)
         self.claim(f"{FAILING} is refused", failed["status"] == "contraindicated")
-        return {"tiers": tiers, "failed": FAILING, "why": failed["sentence"]}
+        return {
+            "tiers": tiers,
+            "failed": FAILING,
+            "why": failed["sentence"],
+            "incident": self._suspended(failed["node_id"]),
+        }
+
+    def _suspended(self, node_id: str) -> dict[str, Any]:
+        """Refused so often, it is suspended by the service: with a reason, evidence, a cure."""
+        self.wait(
+            f"{FAILING} is suspended by the service",
+            lambda: self._standing(node_id)["standing"] == "suspended",
+        )
+        incident = self.wait(
+            "its incident says so",
+            lambda: next(
+                (
+                    item
+                    for item in self.api(f"/nodes/{node_id}/incidents/")["results"]
+                    if item["action"] == "suspended"
+                ),
+                None,
+            ),
+        )
+        self.claim("the incident names its evidence", incident["code"] == "meas.mismatch")
+        return {name: incident[name] for name in ("code", "verdict_id", "suspension_hash")}
 
     def _latest(self, node_id: str) -> dict[str, Any] | None:
         listed = self.api(f"/nodes/{node_id}/verdicts/?limit=1")["results"]
