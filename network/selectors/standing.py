@@ -171,10 +171,8 @@ def _judge(
         return StandingWord.EXITED, "The node has left the network."
     if status == NodeStatus.SUSPENDED and node.suspended_until is not None:
         reason = f" ({node.suspended_reason})" if node.suspended_reason else ""
-        return (
-            StandingWord.SUSPENDED,
-            f"Suspended by the attestor{reason} until {node.suspended_until:%Y-%m-%d %H:%M} UTC.",
-        )
+        until = f"{node.suspended_until:%Y-%m-%d %H:%M} UTC"
+        return StandingWord.SUSPENDED, f"Suspended by the attestor{reason} until {until}."
     basis = None if state is None else state.basis_verdict
     if state is None or (basis is None and not state.last_seq):
         return StandingWord.NEVER, "The node has never sent a report that could be judged."
@@ -255,10 +253,8 @@ def _freshness(verdict: Verdict, at: datetime, policy: PolicySnapshot) -> tuple[
             f"accepted, let it count for {before}; policy {policy.version} lets it count for "
             f"{ttl}.",
         )
-    return (
-        StandingWord.STALE,
-        f"The report is {age} old; policy {policy.version} lets it count for {ttl}.",
-    )
+    sentence = f"The report is {age} old; policy {policy.version} lets it count for {ttl}."
+    return StandingWord.STALE, sentence
 
 
 def standing_annotate(
