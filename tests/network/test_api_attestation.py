@@ -185,6 +185,25 @@ def test_a_challenge_is_for_one_node_and_a_while(make_node: MakeNode, service: W
         assert code(answer) == (409, "challenge_expired")
 
 
+def test_devices_of_another_vendor_are_refused_by_name(make_node: MakeNode) -> None:
+    node = make_node()
+    report = node.report(node.challenge())
+    for device in report["devices"]:
+        device["vendor"] = "nobody"
+    answer = node.post("attestations", report)
+    assert answer.status_code == 201, answer.content
+    verdict = answer.json()["verdict"]
+    assert (verdict["status"], verdict["tier"]) == ("contraindicated", 1)
+    assert "evidence.vendor_unknown" in verdict["codes"]
+    report = node.report(node.challenge())
+    for device in report["devices"]:
+        device["vendor"] = "nvidia"
+    assert node.post("attestations", report).json()["verdict"]["tier"] == 4
+    report = node.report(node.challenge())
+    report["devices"][0]["vendor"] = "x" * 65
+    assert code(node.post("attestations", report)) == (400, "validation_error")
+
+
 def test_bad_evidence_is_judged_and_kept(make_node: MakeNode, emulator: tuple[Any, Any]) -> None:
     node = make_node()
     good = node.gpus[1]
