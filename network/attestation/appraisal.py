@@ -198,14 +198,13 @@ def measurements_compare(
     ``sources`` names the manifest of each golden index, ``runtime`` is by SPDM index. Runtime
     values without a golden one are unique to the device and mean nothing here.
     """
-    matched, waived, findings = [], [], []
-    for index in sorted(golden):
-        value = runtime.get(index + 1)
-        if value in golden[index]:
-            matched.append(index)
-        elif index == NVDEC_INDEX and nvdec_disabled:
+    matched = [index for index in sorted(golden) if runtime.get(index + 1) in golden[index]]
+    waived, findings = [], []
+    for index in sorted(golden.keys() - set(matched)):
+        if index == NVDEC_INDEX and nvdec_disabled:
             waived.append(index)
         else:
+            value = runtime.get(index + 1)
             findings.append(_difference(index, sources[index], golden[index], value))
     return Comparison(len(golden), tuple(matched), tuple(waived), tuple(findings))
 
