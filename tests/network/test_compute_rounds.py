@@ -20,6 +20,7 @@ from network.compute import (
 from network.models import ComputeCohort, ComputeRound, ComputeTask, Verdict
 from network.services import compute_plan, compute_rounds, compute_secrets
 from network.services.compute_openings import openings_judge, rounds_expire, task_judge
+from network.services.rederivation import verdict_rederive
 from network.tasks import compute_tick
 from tests.network.compute_player import (
     ROUNDS,
@@ -355,6 +356,22 @@ def test_only_the_last_round_counts(node: TestNode, hands: Clock) -> None:
     hands.wait(6)
     rounds_expire(at=hands.now)
     assert node.attest().json()["verdict"]["tier"] == 1
+
+
+def test_a_verdict_at_t2_is_derived_again_when_rounds_have_moved_on(
+    node: TestNode, hands: Clock
+) -> None:
+    due = round_due(hands, node)
+    Player(node).play(due.pk)
+    assert node.attest().json()["verdict"]["tier"] == 2
+    at_t2 = Verdict.objects.latest("id")
+    ComputeRound.objects.filter(pk=due.pk).update(status="failed", codes=["compute.late"])
+    assert node.attest().json()["verdict"]["tier"] == 1
+    again = verdict_rederive(at_t2)
+    assert again.equal
+    assert not again.differences
+    ComputeRound.objects.all().delete()
+    assert verdict_rederive(at_t2).equal
 
 
 def test_the_secret_vectors_are_nowhere_to_be_seen(
