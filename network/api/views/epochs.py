@@ -121,7 +121,6 @@ class VerdictProofView(ReadView):
     )
     def get(self, request: Request, verdict_id: int) -> Response:
         rows = Verdict.objects.select_related("attestation", "rejudge_of")
-        rows = rows.defer("attestation__evidence")
         verdict = rows.filter(pk=verdict_id).first() if verdict_id <= _NUMBER_MAX else None
         if verdict is None:
             raise NotFound("verdict_unknown", "There is no such verdict.")
