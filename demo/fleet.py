@@ -14,6 +14,7 @@ from config.embedded import rpc_call
 from demo.chain import LocalChain
 from demo.settings import DemoFolder
 from network.agent.client import ServiceClient
+from network.agent.compute import challenger_start
 from network.agent.errors import AgentError
 from network.agent.home import Config, Home
 from network.agent.loop import report_interval_s
@@ -181,8 +182,18 @@ class Fleet:
             except AgentError as error:
                 LOGGER.warning("%s: %s", spec.name, error)
 
+    def rounds_answer(self, ended: threading.Event) -> list[threading.Thread]:
+        """Let every node that is not quiet answer compute rounds in a thread of its own."""
+        started = (
+            challenger_start(node, "auto", wait=ended.wait)
+            for spec, node in self.nodes
+            if not spec.quiet
+        )
+        return [thread for thread in started if thread is not None]
+
     def run(self, ended: threading.Event) -> None:
-        """Report on the interval the DAO voted for, until ended."""
+        """Report on the interval the DAO voted for and answer compute rounds, until ended."""
+        self.rounds_answer(ended)
         while not ended.is_set():
             try:
                 self.prove_all()

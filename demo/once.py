@@ -27,8 +27,8 @@ from demo.fleet import Fleet
 from demo.processes import Processes
 from demo.visitor import Visitor
 
-#: The node whose firmware differs from its manifest, and the change that we follow.
-FAILING = "pune-1"
+#: The node whose firmware differs from its manifest, and one whose cards sign no reports.
+FAILING, COMPUTING = "pune-1", "leipzig-1"
 PARAMETER = "attest.ttl"
 NEW_VALUE_S = 120
 VOTERS = 3
@@ -55,6 +55,8 @@ class Proof:
     steps: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
+    #: Ends the threads in which nodes answer compute rounds.
+    ended: threading.Event = field(default_factory=threading.Event)
 
     # --- tools ------------------------------------------------------------------------
     @contextmanager
@@ -139,6 +141,8 @@ class Proof:
                 self.facts["preview"] = self._preview(proposer)
             with self.step("vote"):
                 self._vote()
+            with self.step("compute"):
+                self.facts["nodes"]["tiers"] = self._compute()
             with self.step("queue_and_execute"):
                 self._carry_out()
             with self.step("reorg"):
@@ -152,7 +156,8 @@ class Proof:
     def _nodes(self) -> dict[str, Any]:
         """Let every node report: they prove several tiers, and one fails for a stated reason."""
         self.fleet.prove_all()
-        self.fleet.attest_all(threading.Event())
+        self.fleet.attest_all(self.ended)
+        self.fleet.rounds_answer(self.ended)
         found = {spec.name: self._latest(node.node_id) for spec, node in self.fleet.nodes}
         judged = {name: verdict for name, verdict in found.items() if verdict is not None}
         tiers = sorted({verdict["tier"] for verdict in judged.values()})
@@ -191,6 +196,19 @@ class Proof:
     def _latest(self, node_id: str) -> dict[str, Any] | None:
         listed = self.api(f"/nodes/{node_id}/verdicts/?limit=1")["results"]
         return dict(self.api(f"/verdicts/{listed[0]['id']}/")) if listed else None
+
+    def _compute(self) -> list[int]:
+        """A node whose cards sign no reports proves T2: it has answered a compute round."""
+        (node,) = (node for spec, node in self.fleet.nodes if spec.name == COMPUTING)
+        rounds = f"/nodes/{node.node_id}/compute-rounds/"
+        self.wait(
+            f"{COMPUTING} has passed a compute round",
+            lambda: any(round_["status"] == "passed" for round_ in self.api(rounds)["results"]),
+        )
+        verdict = node.attest().verdict
+        self.claim(f"{COMPUTING} proves T2: {verdict}", verdict["tier"] == 2)
+        self.claim(f"{COMPUTING} is accepted: {verdict}", verdict["status"] != "contraindicated")
+        return sorted({2, *self.facts["nodes"]["tiers"]})
 
     def _preview(self, proposer: Visitor) -> dict[str, Any]:
         """The proposal's page says what the new value would mean for the nodes, as the API does."""
@@ -313,6 +331,8 @@ def prove(world: World, processes: Processes) -> int:
             proof.run()
         except Exception as problem:  # noqa: BLE001 - whatever it is, the line must say it
             error = f"{type(problem).__name__}: {problem}"
+        finally:
+            proof.ended.set()
     report = {
         "ok": not error,
         "parameter": PARAMETER,

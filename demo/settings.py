@@ -113,5 +113,8 @@ def environment(folder: DemoFolder, *, port: int) -> dict[str, str]:
         "ALTHING_ATTESTOR_PASSPHRASE_FILE": str(folder.attestor_passphrase),
         "ALTHING_EAR_KEY": str(folder.ear_key),
         "ALTHING_EMULATOR_ROOT": str(folder.emulator),
+        # A newcomer's round within seconds, and fifty emulated GPUs on two cores.
+        "ALTHING_COMPUTE_NOTICE_S": "10",
+        "ALTHING_COMPUTE_EMULATED_N": "256",
         "LOG_LEVEL": "WARNING",
     }

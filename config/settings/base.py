@@ -157,14 +157,12 @@ OCSP_NONCE = ENV.althing_ocsp_nonce
 # Collateral is fetched by https only; tests serve it themselves.
 COLLATERAL_HTTP_LOOPBACK = False
 
-# Seconds. How long before its instant a node, and nobody else, is told of a compute round: long
-# enough to be told by asking every minute, too short to bring cards from elsewhere.
-COMPUTE_NOTICE_S = 90
+# Seconds: long enough to be told by asking every minute, too short to bring cards from elsewhere.
+COMPUTE_NOTICE_S = ENV.althing_compute_notice_s
 # How opened rows are checked where both ways are possible: "freivalds" costs the node megabytes
 # and the service milliseconds, "recompute" kilobytes and seconds (docs/compute_challenge.md).
 COMPUTE_CHECK = ENV.althing_compute_check
-# The size asked of emulated GPUs: 64, 256 or 1024.
-COMPUTE_EMULATED_N = 1024
+COMPUTE_EMULATED_N = ENV.althing_compute_emulated_n
 
 # --- Background work --------------------------------------------------------------
 CELERY_BROKER_URL = ENV.celery_broker_url
