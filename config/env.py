@@ -110,7 +110,7 @@ class Environment(BaseSettings):
     #: Seconds. How long before its instant a node, and nobody else, is told of a compute round.
     althing_compute_notice_s: int = Field(default=90, ge=5, le=600)
     #: The size asked of emulated GPUs.
-    althing_compute_emulated_n: Literal[64, 256, 1024] = 1024
+    althing_compute_emulated_n: Literal["64", "256", "1024"] = "1024"
     #: How opened rows of compute challenges are checked: ``freivalds`` (megabytes of the node's
     #: uplink) or ``recompute`` (seconds of this service's CPU).
     althing_compute_check: Literal["freivalds", "recompute"] = "freivalds"

@@ -162,7 +162,7 @@ COMPUTE_NOTICE_S = ENV.althing_compute_notice_s
 # How opened rows are checked where both ways are possible: "freivalds" costs the node megabytes
 # and the service milliseconds, "recompute" kilobytes and seconds (docs/compute_challenge.md).
 COMPUTE_CHECK = ENV.althing_compute_check
-COMPUTE_EMULATED_N = ENV.althing_compute_emulated_n
+COMPUTE_EMULATED_N = int(ENV.althing_compute_emulated_n)
 
 # --- Background work --------------------------------------------------------------
 CELERY_BROKER_URL = ENV.celery_broker_url
