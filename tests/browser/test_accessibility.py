@@ -28,6 +28,7 @@ PAGES = (
     "/parameters/attest.ttl/",
     "/parameters/stake.unbonding_period/",
     "/nodes/",
+    "/epochs/",
     "/moderation/log/",
     "/how-voting-works/",
     "/no-such-page/",
