@@ -21,11 +21,10 @@ meaning of the idempotency key.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
@@ -54,6 +53,7 @@ from network.http_signature_input import (
     signature_parameters,
     window_check,
 )
+from network.http_signature_keys import PQ_CONTEXT, MlDsa65, key_id, pq_key_id
 
 __all__ = [
     "COMPONENTS",
@@ -74,10 +74,6 @@ __all__ = [
     "window_check",
 ]
 
-#: The context (FIPS 204, 5.2) of a request's second signature: what an ML-DSA key signs for a
-#: request can be shown as nothing else.
-PQ_CONTEXT: Final = b"althing-node-v1"
-
 
 @dataclass(slots=True)
 class _Message:
@@ -86,34 +82,6 @@ class _Message:
     method: str
     url: str
     headers: dict[str, str] = field(default_factory=dict)
-
-
-def key_id(public_key: bytes) -> str:
-    """The ``keyid`` of a raw 32-byte Ed25519 public key: its lowercase hex."""
-    if len(public_key) != 32:
-        raise ValueError(f"an Ed25519 public key has 32 bytes, not {len(public_key)}")
-    return public_key.hex()
-
-
-def pq_key_id(public_key: bytes) -> str:
-    """The ``keyid`` of a raw ML-DSA-65 public key: its SHA-256 in lowercase hex."""
-    return hashlib.sha256(public_key).hexdigest()
-
-
-class _MlDsa65(HTTPSignatureAlgorithm):
-    """ML-DSA-65 in the context of a node's request (FIPS 204, the pure variant)."""
-
-    algorithm_id = "ml-dsa-65"
-
-    def __init__(self, public_key: Any = None, private_key: Any = None) -> None:
-        self._public: MLDSA65PublicKey = public_key
-        self._private: MLDSA65PrivateKey = private_key
-
-    def sign(self, message: bytes) -> bytes:
-        return self._private.sign(message, PQ_CONTEXT)
-
-    def verify(self, signature: bytes, message: bytes) -> None:
-        self._public.verify(signature, message, PQ_CONTEXT)
 
 
 def sign_request(
@@ -169,7 +137,7 @@ def sign_request(
     sign(algorithms.ED25519, LABEL, key_id(public_key), private_key)
     if ml_dsa_65 is not None:
         pq_public_key = ml_dsa_65.public_key().public_bytes_raw()
-        sign(_MlDsa65, PQ_LABEL, pq_key_id(pq_public_key), ml_dsa_65)
+        sign(MlDsa65, PQ_LABEL, pq_key_id(pq_public_key), ml_dsa_65)
     return dict(message.headers)
 
 
@@ -267,7 +235,7 @@ def pq_signature_verify(
             _Message(method=method.upper(), url=url, headers=lowered),
             body,
             PQ_LABEL,
-            _MlDsa65,
+            MlDsa65,
             {name: MLDSA65PublicKey.from_public_bytes(public_key)},
         )
     except InvalidSignature as error:
