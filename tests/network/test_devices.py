@@ -16,8 +16,10 @@ from network.attestation.emulator import Behaviour, EmulatedGpu, EmulatorAuthori
 from network.models import Device, Node, Verdict
 from network.selectors import policy_current
 from network.services import devices as devices_service
+from network.services.collateral_certificates import device_chain_note
 from network.services.devices import move_wait
 from network.services.verdicts import verdict_rejudge
+from network.verification import trust_anchors
 from tests.network.conftest import World
 from tests.network.nodes import TestNode, in_threads, later
 
@@ -189,6 +191,9 @@ def test_two_nodes_that_prove_one_device_at_once(
     """Both look up before either writes; the row's lock decides, and the loser is told."""
     nodes = [make_node(gpu_count=2), make_node(operator=4, gpu_count=2)]
     nodes[1].gpus = list(reversed(nodes[0].gpus))
+    # Their chains are known, so that nothing but the devices' rows stands between the two.
+    for gpu in nodes[0].gpus:
+        device_chain_note(gpu.certificate_chain, trust=trust_anchors(), at=clock.now())
     challenges = [node.challenge() for node in nodes]
     barrier = threading.Barrier(2, timeout=60)
     claim = devices_service.devices_claim
