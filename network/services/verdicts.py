@@ -39,7 +39,7 @@ from network.selectors.policy import PolicySnapshot
 from network.services.collateral_certificates import device_chains_note
 from network.services.collateral_inputs import verdict_inputs
 from network.services.collateral_lists import lists_in_force
-from network.services.collateral_store import collateral_at
+from network.services.collateral_store import collateral_at, verified_chains
 from network.services.devices import judged_with_devices
 from network.services.epochs_hash import verdict_insert
 from network.services.strikes import report_judged_again
@@ -108,6 +108,10 @@ def verdict_create(
     verdict_insert(verdict)
     _findings_write(verdict, appraisal)
     _token_write(verdict, appraisal, judged_by)
+    # Last: rows that reports of many nodes share are locked for as short as can be.
+    received_at = attestation.received_at
+    chains = verified_chains(devices, trust=trust_anchors(), caches=CACHES, at=received_at)
+    device_chains_note(chains, at=received_at)
     return verdict
 
 
@@ -123,7 +127,6 @@ def _appraise(
     """The outcome, and what it was made from."""
     trust = trust_anchors()
     collateral = collateral_at(devices, trust=trust, caches=CACHES, at=attestation.received_at)
-    device_chains_note(collateral.chains, at=attestation.received_at)
     evidence = NodeEvidence(
         nonce=attestation.challenge_id,
         devices=devices,
