@@ -109,10 +109,13 @@ def verdict_create(
     _findings_write(verdict, appraisal)
     _token_write(verdict, appraisal, judged_by)
     # Last: rows that reports of many nodes share are locked for as short as can be.
-    received_at = attestation.received_at
-    chains = verified_chains(devices, trust=trust_anchors(), caches=CACHES, at=received_at)
-    device_chains_note(chains, at=received_at)
+    _chains_note(devices, at=attestation.received_at)
     return verdict
+
+
+def _chains_note(devices: tuple[DeviceEvidence, ...], *, at: datetime) -> None:
+    chains = verified_chains(devices, trust=trust_anchors(), caches=CACHES, at=at)
+    device_chains_note(chains, at=at)
 
 
 def _appraise(
