@@ -68,9 +68,7 @@ def verdict_create(
     the report's signed inventory lists; ``facts`` are what the service knew when it came. Which
     other nodes hold its devices is found here, the first time.
     """
-    judged_by = policy.appraisal_policy()
-
-    lists = lists_in_force(policy.values)
+    judged_by, lists = policy.appraisal_policy(), lists_in_force(policy.values)
 
     def judge(known: NodeFacts) -> tuple[Appraisal, dict[str, Any]]:
         return _appraise(node, attestation, devices, inventory_gpus, known, judged_by, lists)
@@ -108,12 +106,12 @@ def verdict_create(
     verdict_insert(verdict)
     _findings_write(verdict, appraisal)
     _token_write(verdict, appraisal, judged_by)
-    # Last: rows that reports of many nodes share are locked for as short as can be.
     _chains_note(devices, at=attestation.received_at)
     return verdict
 
 
 def _chains_note(devices: tuple[DeviceEvidence, ...], *, at: datetime) -> None:
+    """To be done last: reports of many nodes share these rows, which stay locked until the end."""
     chains = verified_chains(devices, trust=trust_anchors(), caches=CACHES, at=at)
     device_chains_note(chains, at=at)
 
