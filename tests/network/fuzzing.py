@@ -17,7 +17,7 @@ import schemathesis
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from django.conf import settings
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -82,7 +82,11 @@ class Tally:
 @contextmanager
 def open_connection() -> Iterator[None]:
     """The WSGI handler ends a request by closing the connection, on which the test's own
-    transaction runs; Django's test client keeps it open in the same way."""
+    transaction runs; Django's test client keeps it open in the same way.
+
+    Cases that are refused before anything is read leave that transaction idle for minutes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     try:
