@@ -85,7 +85,7 @@ def _hardware(device: DeviceAppraisal) -> int | None:
 
 
 def _executables(device: DeviceAppraisal) -> int:
-    if device.failed("fwid.mismatch", "meas."):
+    if device.failed("fwid.", "meas."):
         enforced = device.status is Status.CONTRAINDICATED
         return Ar4si.CONTRAINDICATED if enforced else Ar4si.EXECUTABLES_UNRECOGNIZED
     if device.failed("rim.expired"):

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from demo.build import World
 from demo.visitor import Visitor
+from tests.browser.axe import SCREENS, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.chain]
 
@@ -28,32 +28,15 @@ PAGES = (
     "/parameters/attest.ttl/",
     "/parameters/stake.unbonding_period/",
     "/nodes/",
+    "/nodes/energy/method/",
     "/epochs/",
+    "/trust/",
+    "/api/docs/",
     "/moderation/log/",
     "/how-voting-works/",
     "/no-such-page/",
     "/admin/login/",
 )
-SCREENS = {
-    "phone-light": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
-    "phone-dark": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
-    "desktop-light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
-    "desktop-dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
-}
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-def violations(visitor: Visitor) -> list[str]:
-    results = (
-        Axe()
-        .run(visitor.page, options={"runOnly": {"type": "tag", "values": TAGS}})
-        .response["violations"]
-    )
-    return [
-        f"{visitor.page.url}: {found['id']}: {found['help']}: {node['html'][:200]}"
-        for found in results
-        for node in found["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("screen", SCREENS)
