@@ -15,6 +15,7 @@ from demo.chain import LocalChain
 from demo.settings import DemoFolder
 from network.agent.client import ServiceClient
 from network.agent.compute import challenger_start
+from network.agent.emulated_meter import MeterFault
 from network.agent.errors import AgentError
 from network.agent.home import Config, Home
 from network.agent.loop import report_interval_s
@@ -40,22 +41,23 @@ class NodeSpec:
     region: str
     name: str
     behaviour: Behaviour = HEALTHY
+    meter_fault: MeterFault = MeterFault.NONE
     quiet: bool = False
 
 
 FLEET = (
-    NodeSpec("h100_80g", 8, "eu-north", "luleaa-1"),
-    NodeSpec("h100_80g", 4, "eu-north", "luleaa-2"),
-    NodeSpec("h100_80g", 8, "us-west", "quincy-1"),
-    NodeSpec("h200_141g", 8, "eu-west", "dublin-1"),
-    NodeSpec("h200_141g", 4, "us-east", "ashburn-1", quiet=True),
-    NodeSpec("b200_192g", 8, "ap-northeast", "osaka-1"),
+    NodeSpec("h100_80g", 8, "eu-north-1", "luleaa-1"),
+    NodeSpec("h100_80g", 4, "eu-north-1", "luleaa-2"),
+    NodeSpec("h100_80g", 8, "us-west-2", "quincy-1"),
+    NodeSpec("h200_141g", 8, "eu-west-1", "dublin-1"),
+    NodeSpec("h200_141g", 4, "us-east-1", "ashburn-1", quiet=True),
+    NodeSpec("b200_192g", 8, "ap-northeast-3", "osaka-1"),
     NodeSpec(
         "h100_80g", 2, "ap-south", "pune-1", Behaviour(changed_measurements=frozenset({9}))
     ),
-    NodeSpec("consumer_24g", 2, "eu-central", "leipzig-1"),
-    NodeSpec("cloud", 4, "us-east", "rented-1"),
-    NodeSpec("edge_iot", 1, "eu-south", "turin-edge"),
+    NodeSpec("consumer_24g", 2, "de", "leipzig-1"),
+    NodeSpec("cloud", 4, "us-east-1", "rented-1", meter_fault=MeterFault.IMPOSSIBLE),
+    NodeSpec("edge_iot", 1, "it", "turin-edge"),
     NodeSpec("cloud", 2, "ap-southeast", "leaving-1"),
     NodeSpec("edge_iot", 1, "sa-east", "santiago-edge"),
 )  # fmt: skip
@@ -131,6 +133,7 @@ class Fleet:
             gpu_class=spec.gpu_class,
             gpu_count=spec.gpus,
             behaviours={0: spec.behaviour},
+            meter_fault=spec.meter_fault,
         )
         return Node(ServiceClient(self.url), home, source, home.keys_load(), node_id)
 

@@ -106,6 +106,9 @@ def test_what_is_dropped_is_gone_and_its_verdict_stays(make_node: MakeNode) -> N
     assert Client().get(f"/nodes/0x{node.node_id.hex()}/").status_code == 200
     claims = Client().get(f"{node.path}/claims/")
     assert (claims.status_code, claims.json()["code"]) == (404, "report_missing")
+    out = StringIO()
+    call_command("verdict_rederive", "--all", stdout=out)
+    assert "the evidence of 1 is no longer kept" in out.getvalue()
     # The chain of reports goes on: it needs the hash alone.
     assert node.attest().status_code == 201
 
