@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -21,14 +21,16 @@ WINDOW_S = 61
 
 
 @pytest.fixture(scope="module")
-def fleet(world: World) -> Fleet:
+def fleet(world: World) -> Iterator[Fleet]:
     """All nodes, each with two reports that are a window apart."""
     fleet = Fleet(world.folder, world.url, world.environment["RPC_URL"])
     fleet.prove_all()
     fleet.attest_all(threading.Event())
     time.sleep(WINDOW_S)
     fleet.attest_all(threading.Event())
-    return fleet
+    yield fleet
+    for _spec, node in fleet.nodes:
+        node.client.close()
 
 
 def node_path(fleet: Fleet, name: str) -> str:
