@@ -101,13 +101,19 @@ def attestation_receive(
     state.last_report_hash = report.digest
     state.latest_verdict = verdict
     state.save()
+    # What was just written is what its standing is asked of.
+    node.attestation_state = state
     return attestation, verdict
 
 
 def _state_lock(node: Node) -> AttestationState:
     """The node's row, locked: two reports of one node never pass each other."""
-    AttestationState.objects.get_or_create(node_id=node.node_id)
-    return AttestationState.objects.select_for_update().get(node_id=node.node_id)
+    rows = AttestationState.objects.select_for_update().filter(node_id=node.node_id)
+    state = rows.first()
+    if state is None:
+        AttestationState.objects.get_or_create(node_id=node.node_id)
+        state = rows.get()
+    return state
 
 
 def _chain_check(state: AttestationState, report: Report) -> None:

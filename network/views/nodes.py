@@ -17,7 +17,7 @@ from chain.paging import keyset_page
 from network.attestation.codes import code_words, next_steps
 from network.errors import PolicyUnavailable
 from network.models import Incident, Node, NodeCase, Verdict
-from network.selectors.claims import gpu_claims, node_claims
+from network.selectors.claims import gpu_claims, node_claims, with_newest_body
 from network.selectors.compute import rounds_of_node
 from network.selectors.epoch_proofs import with_epochs
 from network.selectors.incidents import APPEAL, incidents_of, next_step
@@ -242,7 +242,7 @@ def _with_all(node_id: bytes) -> Node | None:
         had_incidents=Exists(Incident.objects.filter(node_id=OuterRef("node_id"))),
         had_cases=Exists(NodeCase.objects.filter(node_id=OuterRef("node_id"))),
     )
-    whole = nodes_with_verdicts(rows)
+    whole = nodes_with_verdicts(with_newest_body(rows))
     return whole.select_related("attestation_state__latest_verdict__attestation").first()
 
 

@@ -17,7 +17,7 @@ from network.api.serializers.nodes import (
     ChallengePostSerializer,
     ChallengeSerializer,
 )
-from network.api.views.base import IDEMPOTENCY_KEY, SignedView, node_of
+from network.api.views.base import IDEMPOTENCY_KEY, SignedView
 from network.api.views.nodes import verdict_json
 from network.attestation import EvidenceFormatError, devices_from_json
 from network.models import AttestationState, Verdict
@@ -130,7 +130,7 @@ class AttestationView(SignedView):
             )
             return 201, {
                 "attestation": AttestationSerializer(attestation).data,
-                "verdict": verdict_json(verdict, node_of(attestation), policy=credentials.policy),
+                "verdict": verdict_json(verdict, credentials.node, policy=credentials.policy),
             }
 
         return self.answer_once(request, work)

@@ -20,7 +20,7 @@ from chain.api.throttles import NodeThrottle, WriteThrottle
 from chain.api.views import query_check
 from network.api.authentication import IsSignedNode, NodeCredentials, NodeSignatureAuthentication
 from network.errors import NetworkError, NotFound, Unauthenticated
-from network.models import Attestation, Node
+from network.models import Node
 from network.selectors.standing import nodes_with_verdicts
 from network.services.requests import (
     StoredAnswer,
@@ -75,16 +75,8 @@ def node_get(node_id: str) -> Node:
         ApiError: ``hex_malformed`` or ``hex_length``.
         NotFound: ``node_unknown``.
     """
-    return _node_read(parse_hex(node_id, length=32, name="The node's id"))
-
-
-def node_of(attestation: Attestation) -> Node:
-    """The node that sent a report, with its latest verdict."""
-    return _node_read(attestation.node_id)
-
-
-def _node_read(node_id: bytes) -> Node:
-    node = nodes_with_verdicts(Node.objects.filter(node_id=node_id)).first()
+    key = parse_hex(node_id, length=32, name="The node's id")
+    node = nodes_with_verdicts(Node.objects.filter(node_id=key)).first()
     if node is None:
         raise NotFound("node_unknown", "No node with this id is registered.")
     return node

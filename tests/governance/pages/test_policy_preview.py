@@ -98,7 +98,6 @@ def node(number: int, *findings: dict[str, Any], age_s: int = 60, emulated: bool
         challenge=challenge,
         seq=1,
         report_hash=key,
-        evidence=b"{}",
         evidence_sha256=key,
         device_count=1,
         received_at=at,

@@ -21,6 +21,7 @@ from network.agent.rounds import Node
 from network.agent.sources import EmulatedSource
 from network.attestation.emulator import Behaviour, EmulatorAuthority
 from network.models import Attestation, NodeKey, Verdict
+from network.selectors.evidence import evidence_read
 from tests.network.conftest import OPERATOR, World
 
 pytestmark = [pytest.mark.chain, pytest.mark.django_db(transaction=True)]
@@ -139,7 +140,7 @@ def test_register_prove_attest(registered: Operator) -> None:
     assert reports[1].previous_hash == reports[0].report_hash
     home = Home(registered.home)
     assert home.state_load().last_hash == f"0x{bytes(reports[1].report_hash).hex()}"
-    stored = json.loads(bytes(reports[1].evidence))
+    stored = json.loads(evidence_read(reports[1]))
     assert stored["inventory"]["source"] == "ALTHING EMULATED"
     key = NodeKey.objects.get()
     assert key.key_id == home.keys_load().public.hex()
