@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from chain.addresses import to_checksum
 from demo.browser import browser_open, chromium_path
-from tests.browser.test_accessibility import SCREENS, TAGS
+from tests.browser.axe import SCREENS, TAGS
 from tests.governance.governors.test_index_pages import governor, proposal, vote
 from tests.governance.pages.conftest import account
 
