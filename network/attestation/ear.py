@@ -102,6 +102,8 @@ def ear_claims(
     issuer: str,
     build: str,
     nonce: bytes,
+    policy_digest: bytes,
+    verdict_hash: bytes,
     token_id: str,
     now_s: int,
     evidence_s: int,
@@ -111,6 +113,8 @@ def ear_claims(
 ) -> dict[str, Any]:
     """The JWT claims. ``issuer`` is this verifier's address, ``build`` its version; times are
     Unix seconds: of the verdict, of the evidence's receipt, and until when the evidence counts.
+    ``policy_digest`` is the SHA-256 of the values it was judged by, ``verdict_hash`` what the
+    verdict's epoch anchors: with it the holder of a token can prove it on chain.
 
     There is one submodule for each device (``gpu-<index>`` or ``switch-<index>``) and always one
     named ``node``: the whole node's status, for a relying party that reads submodules and none of
@@ -123,7 +127,7 @@ def ear_claims(
     """
     if not 0 < lifetime_s <= MAX_LIFETIME_S:
         raise ValueError(f"lifetime_s must be 1..{MAX_LIFETIME_S}")
-    policy_id = f"urn:althing:policy:{policy.version}"
+    policy_id = f"urn:althing:policy:{policy.version}#{policy_digest.hex()}"
     submods: dict[str, Any] = {
         f"{device.kind}-{device.index}": _device_claims(device, policy_id, enrolled_identities)
         for device in appraisal.devices
@@ -146,6 +150,7 @@ def ear_claims(
         "althing.assurance": appraisal.tier.name,
         "althing.emulated": appraisal.emulated,
         "althing.evidence_at": evidence_s,
+        "althing.verdict_hash": f"0x{verdict_hash.hex()}",
         "submods": submods,
     }
 

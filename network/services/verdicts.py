@@ -178,6 +178,8 @@ def _token_write(verdict: Verdict, appraisal: Appraisal, judged_by: Policy) -> N
             issuer=settings.SITE_URL,
             build=VERIFIER_BUILD,
             nonce=verdict.attestation.challenge_id,
+            policy_digest=verdict.policy_hash,
+            verdict_hash=verdict.verdict_hash,
             token_id=f"verdict-{verdict.pk}",
             now_s=int(verdict.judged_at.timestamp()),
             evidence_s=int(verdict.evidence_at.timestamp()),

@@ -141,6 +141,7 @@ def test_a_report_gets_its_verdict(make_node: MakeNode, service: World) -> None:
     keys = KeySet.import_key_set(Client().get("/api/v1/network/jwks/").json())
     claims = jwt.decode(detail["ear_jwt"], keys, algorithms=["ES256"]).claims
     assert claims["althing.status"] == body["verdict"]["status"]
+    assert claims["althing.verdict_hash"] == detail["verdict_hash"]
     assert claims["althing.emulated"] is True
 
     listed = Client().get(f"{node.path}/verdicts/").json()

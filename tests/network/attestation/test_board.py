@@ -265,6 +265,8 @@ def test_the_signed_result_tells_switches_from_gpus() -> None:
         issuer="https://example.org",
         build="test",
         nonce=NONCE,
+        policy_digest=b"\x01" * 32,
+        verdict_hash=b"\x02" * 32,
         token_id="1",
         now_s=second,
         evidence_s=second,

@@ -189,6 +189,8 @@ def claims(appraisal: Appraisal, **options: int) -> dict[str, object]:
         issuer="https://althing.example",
         build="althing/1",
         nonce=NONCE,
+        policy_digest=b"\x01" * 32,
+        verdict_hash=b"\x02" * 32,
         token_id="verdict-1",
         **{"now_s": NOW_S, "evidence_s": NOW_S - 60, "fresh_until_s": NOW_S + 2640} | options,
     )
@@ -216,7 +218,7 @@ def test_a_node_without_gpu_evidence_has_one_submodule() -> None:
     assert found["submods"] == {
         "node": {
             "ear.status": "affirming",
-            "ear.appraisal-policy-id": "urn:althing:policy:7",
+            "ear.appraisal-policy-id": "urn:althing:policy:7#" + "01" * 32,
             "althing.findings": [],
         }
     }
