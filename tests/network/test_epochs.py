@@ -239,10 +239,12 @@ def test_a_reorganisation_takes_the_post_back_and_it_is_posted_again(
     snapshot = anchoring.world.rpc("evm_snapshot")
     epochs_tick()
     outbox_run_once()
+    # anvil takes a transaction before it has mined it.
+    anchoring.world.rpc("anvil_mine", hex(1))
     anchoring.world.index()
     assert EpochRecord.objects.get().posted_count == 1
     anchoring.world.rpc("evm_revert", snapshot)
-    anchoring.world.rpc("anvil_mine", hex(2))
+    anchoring.world.rpc("anvil_mine", hex(3))
     anchoring.world.index()
     assert not EpochRecord.objects.exists()
     assert word(0) is EpochWord.CUT
