@@ -36,31 +36,24 @@ def epoch_rederive(epoch: Epoch) -> RederiveCheck:
         if not verdict.inputs:
             unknown += 1
             continue
-        if verdict.attestation.received_at.date() not in kept and _is_dropped(verdict):
-            dropped += 1
-            continue
-        difference = verdict_differs(verdict)
+        try:
+            body = evidence_read(verdict.attestation)
+        except NotFound:
+            if verdict.attestation.received_at.date() not in kept:
+                dropped += 1
+                continue
+            # Days are dropped whole; here one report is missing.
+            difference = f"The stored report of {verdict_words(verdict)} is missing from its day."
+        else:
+            difference = _differs(verdict, body)
         if difference:
             return RederiveCheck(derived, unknown, dropped, difference)
         derived += 1
     return RederiveCheck(derived, unknown, dropped, "")
 
 
-def _is_dropped(verdict: Verdict) -> bool:
-    try:
-        evidence_read(verdict.attestation)
-    except NotFound:
-        return True
-    return False
-
-
-def verdict_differs(verdict: Verdict) -> str:
-    """Where a verdict differs from what its stored evidence gives; empty where it agrees."""
-    try:
-        body = evidence_read(verdict.attestation)
-    except NotFound:
-        # Of a day that was dropped as a whole nothing is asked; here one report is missing.
-        return f"The stored report of {verdict_words(verdict)} is missing from its day."
+def _differs(verdict: Verdict, body: bytes) -> str:
+    """Where a verdict differs from what its report gives; empty where it agrees."""
     if hashlib.sha256(body).digest() != verdict.attestation.report_hash:
         return f"The stored report of {verdict_words(verdict)} is not the one that was received."
     try:
