@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from chain.addresses import to_checksum
 from demo.browser import browser_open, chromium_path
-from tests.browser.axe import SCREENS, TAGS
+from tests.browser.axe import SCREENS, faults
 from tests.governance.governors.test_index_pages import governor, proposal, vote
 from tests.governance.pages.conftest import account
 
@@ -17,12 +16,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 #: No text that breaks by itself, as long as a line may be on chain.
 LONG = "W" * 400
-
-#: What stands out over the right edge, for whoever has to mend it.
-WIDE = """[...document.querySelectorAll("main *")]
-    .filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth)
-    .filter((e) => !e.closest(".table-box, pre"))
-    .map((e) => `${e.tagName}.${e.className}`).slice(0, 8).join(" ")"""
 
 
 @pytest.fixture(params=SCREENS)
@@ -77,17 +70,5 @@ def test_they_are_accessible_and_fit(page: Page, live_server: Any, paths: list[s
     found: list[str] = []
     for path in paths:
         page.goto(f"{live_server.url}{path}")
-        results = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
-        found += [
-            f"{path}: {item['id']}: {item['help']}: {node['html'][:200]}"
-            for item in results.response["violations"]
-            for node in item["nodes"]
-        ]
-        overflow = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if overflow > 0:
-            found.append(
-                f"{path}: the page scrolls sideways by {overflow} px: {page.evaluate(WIDE)}"
-            )
+        found += faults(page)
     assert not found, "\n" + "\n".join(found)

@@ -12,7 +12,7 @@ from demo.build import World
 from demo.episodes import EPISODES
 from demo.fleet import Fleet
 from demo.visitor import Visitor
-from tests.browser.axe import SCREENS, violations
+from tests.browser.axe import SCREENS, faults
 
 pytestmark = [pytest.mark.browser, pytest.mark.chain]
 
@@ -55,12 +55,7 @@ def test_pages_of_nodes_are_accessible(
         visitor.visit(path)
         if path == vote:
             visitor.page.get_by_text("Judged from each node's last report").wait_for()
-        found += violations(visitor)
-        overflow = visitor.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if overflow > 0:
-            found.append(f"{path}: the page scrolls sideways by {overflow} px")
+        found += faults(visitor.page)
     assert not found, "\n" + "\n".join(found)
     assert not visitor.complaints
 
