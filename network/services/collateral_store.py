@@ -98,7 +98,7 @@ class Collateral:
 
     rims: StoredRims
     statements: Sequence[StoredStatement]
-    chains: Sequence[tuple[DeviceChain, TrustAnchor]] = ()
+    chains: Sequence[tuple[DeviceChain, TrustAnchor]]
 
     @property
     def revocation(self) -> RevocationMaterial:
@@ -132,7 +132,7 @@ def collateral_at(
 ) -> Collateral:
     """The collateral for judging ``devices`` as of ``at``. 1 query; up to 3 more after a change."""
     memory = _memory_fresh()
-    chains = verified_chains(devices, trust=trust, caches=caches, at=at)
+    chains = _verified_chains(devices, trust=trust, caches=caches, at=at)
     wanted = {digest for chain, _ in chains for digest in _digests(chain)}
     answers = _answers(memory, wanted, at)
     names = {certificate.subject for chain, _ in chains for certificate in chain.certificates[2:]}
@@ -142,7 +142,7 @@ def collateral_at(
     return Collateral(StoredRims(memory.digests), found, chains)
 
 
-def verified_chains(
+def _verified_chains(
     devices: Iterable[DeviceEvidence], *, trust: TrustAnchors, caches: Caches, at: datetime
 ) -> list[tuple[DeviceChain, TrustAnchor]]:
     """The chains of the evidence that end in a pinned root, each with its root, once each."""

@@ -1,6 +1,8 @@
 """Judge evidence by a policy and write down the judgement, with the policy it was made by."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,12 +19,14 @@ from network.attestation import (
     Policy,
     Severity,
     Status,
+    TrustAnchor,
     devices_from_json,
     ear_claims,
     verify_evidence,
 )
 from network.attestation.allow_lists import AllowLists
 from network.attestation.appraisal import DeviceAppraisal
+from network.attestation.certificates import DeviceChain
 from network.attestation.evidence import DeviceKind
 from network.attestation.inventory import inventory_gpu_count
 from network.models import (
@@ -39,7 +43,7 @@ from network.selectors.policy import PolicySnapshot
 from network.services.collateral_certificates import device_chains_note
 from network.services.collateral_inputs import verdict_inputs
 from network.services.collateral_lists import lists_in_force
-from network.services.collateral_store import collateral_at, verified_chains
+from network.services.collateral_store import collateral_at
 from network.services.devices import judged_with_devices
 from network.services.epochs_hash import verdict_insert
 from network.services.strikes import report_judged_again
@@ -70,13 +74,13 @@ def verdict_create(
     """
     judged_by, lists = policy.appraisal_policy(), lists_in_force(policy.values)
 
-    def judge(known: NodeFacts) -> tuple[Appraisal, dict[str, Any]]:
+    def judge(known: NodeFacts) -> tuple[Appraisal, _MadeOf]:
         return _appraise(node, attestation, devices, inventory_gpus, known, judged_by, lists)
 
     if rejudge_of is not None:
-        appraisal, inputs = judge(facts)
+        appraisal, made_of = judge(facts)
     else:
-        appraisal, inputs = judged_with_devices(
+        appraisal, made_of = judged_with_devices(
             node=node,
             devices=devices,
             facts=facts,
@@ -95,7 +99,7 @@ def verdict_create(
         policy_block=policy.block_number,
         policy={"values": policy.values, "judged": judged_by.as_json()},
         findings=findings_json(appraisal),
-        inputs=inputs,
+        inputs=made_of.inputs,
         sentence=_sentence(appraisal, policy, rejudge_of),
         emulated=appraisal.emulated,
         judged_at=at,
@@ -106,14 +110,17 @@ def verdict_create(
     verdict_insert(verdict)
     _findings_write(verdict, appraisal)
     _token_write(verdict, appraisal, judged_by)
-    _chains_note(devices, at=attestation.received_at)
+    # Last: reports of many nodes share these rows, which stay locked until the end.
+    device_chains_note(made_of.chains, at=attestation.received_at)
     return verdict
 
 
-def _chains_note(devices: tuple[DeviceEvidence, ...], *, at: datetime) -> None:
-    """To be done last: reports of many nodes share these rows, which stay locked until the end."""
-    chains = verified_chains(devices, trust=trust_anchors(), caches=CACHES, at=at)
-    device_chains_note(chains, at=at)
+@dataclass(frozen=True, slots=True)
+class _MadeOf:
+    """What an appraisal was made from: its record, and the verified chains of the evidence."""
+
+    inputs: dict[str, Any]
+    chains: Sequence[tuple[DeviceChain, TrustAnchor]]
 
 
 def _appraise(
@@ -124,7 +131,7 @@ def _appraise(
     facts: NodeFacts,
     judged_by: Policy,
     lists: AllowLists,
-) -> tuple[Appraisal, dict[str, Any]]:
+) -> tuple[Appraisal, _MadeOf]:
     """The outcome, and what it was made from."""
     trust = trust_anchors()
     collateral = collateral_at(devices, trust=trust, caches=CACHES, at=attestation.received_at)
@@ -155,7 +162,7 @@ def _appraise(
         facts=facts.as_json(),
         lists=lists,
     )
-    return appraisal, inputs
+    return appraisal, _MadeOf(inputs, collateral.chains)
 
 
 def findings_json(appraisal: Appraisal) -> dict[str, Any]:
